@@ -1,0 +1,347 @@
+"""The frozen records that flow between the layers. Stdlib only; no I/O.
+
+The order of the file is the order of a run: a row of input becomes requests, a request is attempted,
+an attempt ends in a reply or a failure, and a request ends in one result. Records answer questions
+(`failure.ends_run`, `result.answered`), so that no caller keeps a copy of a rule. DESIGN: `docs/design.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from runner.errors import Problem
+
+Json: TypeAlias = Any
+"""A JSON value: None, bool, int, float, str, list or dict with str keys."""
+
+
+# ---------------------------------------------------------------- inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a row was written. file: relative to the project root with `/`, or `<stdin>`; line: 1-based."""
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of input. `number` is its 1-based place in the job's rows, before `--only` and `--limit` choose.
+
+    values: column → value; CSV cells are strings. A glob's row answers `values["text"]` by reading the file,
+    but does not list it. problem: set when the row could not be read; its values are then empty.
+    """
+
+    number: int
+    id: str
+    values: Mapping[str, Json]
+    source: Source
+    overrides: Mapping[str, Json] = field(default_factory=dict)
+    problem: Problem | None = None
+
+
+# ---------------------------------------------------------------- requests
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """Seconds; None means no limit of that kind."""
+
+    total: float | None = 600.0
+    connect: float | None = 5.0
+    read: float | None = 600.0
+    write: float | None = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """max: retries after the first attempt; base, cap: seconds of backoff; max_wait: the longest one wait."""
+
+    max: int = 5
+    base: float = 1.0
+    cap: float = 60.0
+    max_wait: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One Messages request, ready to send.
+
+    n: its place in the plan, from 0, without gaps. Order is (row, cell, repeat).
+    key: sha256 hex over what determines the answer (DESIGN, Requests); "" when `problem` is set.
+    body: the JSON parameters as UTF-8, without `stream`. max_tokens and model repeat what the body says.
+    timeout, retry: the row's own overrides, else None. problem: why it cannot be sent (`on_bad_row: skip`).
+    """
+
+    n: int
+    id: str
+    cell: Mapping[str, Json]
+    repeat: int
+    key: str
+    model: str
+    max_tokens: int
+    body: bytes
+    source: Source
+    row: Mapping[str, Json] = field(default_factory=dict)
+    betas: tuple[str, ...] = ()
+    timeout: Timeout | None = None
+    retry: RetryPolicy | None = None
+    problem: Problem | None = None
+
+
+# ---------------------------------------------------------------- attempts
+
+FailureKind: TypeAlias = Literal[
+    "rate_limited", "overloaded", "server_error", "timeout", "connection", "truncated_stream",
+    "invalid_request", "too_large", "bad_row", "malformed_reply",
+    "model_not_found", "permission", "repeated_invalid_request",
+    "authentication", "billing", "spend_limit", "organization",
+]  # fmt: skip
+Scope: TypeAlias = Literal["attempt", "request", "lane", "run"]
+
+FAILURE_SCOPES: Mapping[str, Scope] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("rate_limited", "overloaded", "server_error", "timeout", "connection", "truncated_stream"), "attempt"
+        ),
+        **dict.fromkeys(("invalid_request", "too_large", "bad_row", "malformed_reply"), "request"),
+        **dict.fromkeys(("model_not_found", "permission", "repeated_invalid_request"), "lane"),
+        **dict.fromkeys(("authentication", "billing", "spend_limit", "organization"), "run"),
+    }
+)
+"""What a failure ends: an attempt (try again), its request, every request to that model (a lane), or the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt did not bring a reply.
+
+    message: one line for people, without secrets. error_type: the API's `error_code`, else its `error.type`.
+    retry_after: seconds the server asked for. maybe_billed: the request was sent and its outcome is unknown.
+    """
+
+    kind: FailureKind
+    message: str
+    http_status: int | None = None
+    error_type: str | None = None
+    retry_after: float | None = None
+    request_id: str | None = None
+    maybe_billed: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def scope(self) -> Scope:
+        return FAILURE_SCOPES[self.kind]
+
+    @property
+    def retryable(self) -> bool:
+        return self.scope == "attempt"
+
+    @property
+    def ends_lane(self) -> bool:
+        return self.scope == "lane"
+
+    @property
+    def ends_run(self) -> bool:
+        return self.scope == "run"
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "kind": self.kind,
+            "message": self.message,
+            "http_status": self.http_status,
+            "error_type": self.error_type,
+            "retry_after": self.retry_after,
+            "maybe_billed": self.maybe_billed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer of the API. message: the Message object as JSON. headers: lower-case, those that matter."""
+
+    message: Mapping[str, Json]
+    http_status: int = 200
+    request_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    simulated: bool = False
+
+
+Outcome: TypeAlias = Reply | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP exchange. n: from 1 within its call. at: RFC 3339 UTC of the dispatch. seconds: to its outcome."""
+
+    n: int
+    at: str
+    seconds: float
+    http_status: int | None = None
+    request_id: str | None = None
+    failure: Failure | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "n": self.n,
+            "at": self.at,
+            "seconds": round(self.seconds, 6),
+            "http_status": self.http_status,
+            "request_id": self.request_id,
+            "failure": self.failure.to_json() if self.failure else None,
+            "headers": dict(self.headers),
+        }
+
+
+# ---------------------------------------------------------------- results
+
+Status: TypeAlias = Literal["ok", "tool_use", "truncated", "refused", "invalid", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One answer asked for on the way to a result; today every request makes one call, `for: turn`."""
+
+    attempts: Sequence[Attempt]
+    purpose: Literal["turn", "ask_again", "continue", "double"] = "turn"
+    turn: int = 0
+    usage: Mapping[str, Json] | None = None
+    cost_usd: float | None = None
+    response: Mapping[str, Json] | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "for": self.purpose,
+            "turn": self.turn,
+            "usage": dict(self.usage) if self.usage is not None else None,
+            "cost_usd": self.cost_usd,
+            "response": dict(self.response) if self.response is not None else None,
+            "attempts": [attempt.to_json() for attempt in self.attempts],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one request ended: a line of results.jsonl (schemas/result.schema.json).
+
+    cost_usd: what the answer cost when it was made, None without a known price. billed_usd: what this run paid.
+    failure: the last one, when the status is `failed`.
+    """
+
+    request: Request
+    status: Status
+    calls: Sequence[Call] = ()
+    text: str | None = None
+    stop_reason: str | None = None
+    stop_details: Mapping[str, Json] | None = None
+    served: str | None = None
+    usage: Mapping[str, Json] | None = None
+    cost_usd: float | None = None
+    billed_usd: float | None = None
+    failure: Failure | None = None
+    reused_from: Mapping[str, Json] | None = None
+    simulated: bool = False
+
+    @property
+    def answered(self) -> bool:
+        """An answered request is never sent again unless asked (DESIGN, Results)."""
+        return self.status != "failed"
+
+    @property
+    def good(self) -> bool:
+        return self.status == "ok"
+
+    def to_json(self, *, job: str, run: str) -> dict[str, Json]:
+        request = self.request
+        return {
+            "v": 1,
+            "job": job,
+            "run": run,
+            "n": request.n,
+            "id": request.id,
+            "cell": dict(request.cell),
+            "repeat": request.repeat,
+            "source": {"file": request.source.file, "line": request.source.line},
+            "key": request.key,
+            "status": self.status,
+            "good": self.good,
+            "text": self.text,
+            "output": None,
+            "stop_reason": self.stop_reason,
+            "stop_details": self.stop_details,
+            "model": {"asked": request.model, "served": self.served},
+            "usage": self.usage,
+            "cost_usd": self.cost_usd,
+            "billed_usd": self.billed_usd,
+            "failure": self.failure.to_json() if self.failure else None,
+            "calls": [call.to_json() for call in self.calls],
+            "citations": [],
+            "checks": [],
+            "row": dict(request.row),
+            "reused_from": self.reused_from,
+            "simulated": self.simulated,
+        }
+
+
+# ---------------------------------------------------------------- plan
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """What a plan asks of one model. input_tokens: an estimate from text size. max_usd: None without a price."""
+
+    model: str
+    requests: int
+    body_bytes: int
+    max_output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would send, known before anything is sent.
+
+    hash: sha256 over the ordered (id, cell, repeat, key). identical: requests answered by an equal one
+    earlier in the plan. bad: requests that cannot be sent; `problems` holds the first of them.
+    """
+
+    hash: str
+    requests: int
+    rows: int
+    cells: int
+    repeat: int
+    identical: int
+    bad: int
+    models: Sequence[ModelPlan]
+    problems: Sequence[Problem] = ()
+    warnings: Sequence[Problem] = ()
+
+
+# ---------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """Emitted once per attempt; progress, logs and usage subscribe. waiting: seconds until the retry, else None."""
+
+    request: Request
+    attempt: Attempt
+    waiting: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDone:
+    """Emitted once per request, after its result is on disk."""
+
+    result: Result = field(repr=False)
+
+
+Event: TypeAlias = AttemptEnded | RequestDone
