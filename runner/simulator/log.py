@@ -1,0 +1,92 @@
+"""What was asked and how it ended: the last so many exchanges, and exact counts of all.
+
+Holds no prompt, no reply and no credential.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Outcome = Literal["completed", "error", "broken", "abandoned"]
+"""completed: a whole 200 was written. error: an error body or event was. broken: the simulator ended the connection
+or the stream too early. abandoned: the client went away first."""
+
+SHOWN_HEADERS = ("anthropic-version", "anthropic-beta", "user-agent", "x-stainless-retry-count")
+
+
+@dataclass(slots=True)
+class Entry:
+    """One exchange. ordinal: its place among the POST /v1/messages requests, from 1; None for other paths.
+
+    at: seconds since 1970 when it arrived. status: None when no reply began. fault: the simulated fault, if any.
+    error: the type in the error body or event. input_tokens, output_tokens: what a real account would have paid for.
+    """
+
+    method: str
+    path: str
+    at: float
+    request_id: str
+    ordinal: int | None = None
+    body_hash: str | None = None
+    model: str | None = None
+    stream: bool = False
+    status: int | None = None
+    fault: str | None = None
+    error: str | None = None
+    outcome: Outcome = "abandoned"
+    stop_reason: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class RequestLog:
+    """The last `size` entries in order of their end, and counts since the start."""
+
+    def __init__(self, size: int) -> None:
+        self.entries: deque[Entry] = deque(maxlen=size)
+        self.outcomes: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.statuses: Counter[int] = Counter()
+        self.total = 0
+        self.messages = 0
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self.in_flight = 0
+        self.most_in_flight = 0
+
+    def begin(self) -> None:
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+
+    def add(self, entry: Entry) -> None:
+        """The exchange is over, however it went."""
+        self.in_flight -= 1
+        self.total += 1
+        self.messages += entry.ordinal is not None
+        self.outcomes[entry.outcome] += 1
+        if entry.fault:
+            self.faults[entry.fault] += 1
+        if entry.status:
+            self.statuses[entry.status] += 1
+        self.input_tokens += entry.input_tokens
+        self.output_tokens += entry.output_tokens
+        self.entries.append(entry)
+
+    def to_json(self) -> dict[str, Any]:
+        """What GET /simulator/log answers."""
+        return {
+            "total": self.total,
+            "messages": self.messages,
+            "in_flight": self.in_flight,
+            "most_in_flight": self.most_in_flight,
+            "outcomes": dict(self.outcomes),
+            "faults": dict(self.faults),
+            "statuses": {str(status): count for status, count in self.statuses.items()},
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "entries": [asdict(entry) for entry in self.entries],
+        }
