@@ -1,0 +1,83 @@
+"""How a run ended, as one frozen record: `store` fills it from what is on disk, `report` renders it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.models.usage import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Requests without a good answer that share a cause.
+
+    status: a result's status. kind: the failure's kind, else the stop reason or refusal category, "" when unknown.
+    message: that of the example. example: the id of one of them; `count` of them in all.
+    """
+
+    status: str
+    kind: str
+    message: str
+    count: int
+    example: str
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a person or a scheduler wants to know of a run. Money is US dollars; None means no known price.
+
+    total: requests of the plan. results: those with a result on disk; good: those with a good answer.
+    finished: every request has a result and running again would not help. end: `complete`, `interrupted`, ….
+    left: requests without a result; transient: failed ones that may succeed when the same command is run again.
+    cost_usd: what this run paid in all its sittings;
+    priced_usd: the part with a known price. maybe_billed: attempts sent whose outcome is unknown, and their
+    cost at reservation. seconds: of work in all sittings. continued: whether there was an earlier sitting.
+    """
+
+    job: str
+    run: str
+    folder: str
+    total: int
+    results: int
+    good: int
+    finished: bool
+    end: str = "complete"
+    simulated: bool = False
+    limited: bool = False
+    ordered: bool = True
+    continued: bool = False
+    left: int = 0
+    transient: int = 0
+    reused: int = 0
+    by_status: Mapping[str, int] = field(default_factory=dict)
+    groups: tuple[Group, ...] = ()
+    tokens: Tokens = Tokens()  # noqa: RUF009 (a tuple: it cannot change)
+    cost_usd: float | None = None
+    priced_usd: float = 0.0
+    unpriced_models: tuple[str, ...] = ()
+    maybe_billed_attempts: int = 0
+    maybe_billed_usd: float | None = 0.0
+    cache_hit_rate: float | None = None
+    cache_saved_usd: float | None = None
+    retries: int = 0
+    seconds: float = 0.0
+    latency_p50: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def all_good(self) -> bool:
+        return self.good == self.total
+
+    def to_json(self) -> dict[str, Any]:
+        """One flat JSON object, as `--format json` prints it; field names are those of this record."""
+        tree = {name: getattr(self, name) for name in self.__slots__}
+        return tree | {
+            "by_status": dict(self.by_status),
+            "groups": [{name: getattr(group, name) for name in group.__slots__} for group in self.groups],
+            "tokens": self.tokens.to_json(),
+            "unpriced_models": list(self.unpriced_models),
+            "notes": list(self.notes),
+        }

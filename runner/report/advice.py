@@ -1,0 +1,41 @@
+"""What to do about each way a request can end without a good answer: one sentence per failure kind and status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+BY_KIND: Mapping[str, str] = MappingProxyType(
+    {
+        "rate_limited": "The rate limit outlasted the retries: lower `--concurrency`, then run the same command again.",
+        "overloaded": "The API was overloaded through all retries: run the same command again later.",
+        "server_error": "The API failed through all retries: run the same command again later.",
+        "timeout": "No answer came in time: raise `run.request_timeout`, or lower `max_tokens`, then run again.",
+        "connection": "The API could not be reached: check the network and proxy settings, then run again.",
+        "truncated_stream": "The stream broke off through all retries: run the same command again.",
+        "invalid_request": "The API refuses this request as it is: `promptrun render` shows what is sent.",
+        "too_large": "The request is too large: shorten the row's text or split it.",
+        "bad_row": "The row could not become a request: correct its data.",
+        "malformed_reply": "The server answered with something that is no message: check `ANTHROPIC_BASE_URL`.",
+        "model_not_found": "No such model for this account: check `model`.",
+        "permission": "This account may not use the model: check `model` or ask the account's owner.",
+        "repeated_invalid_request": "The same error came many times in a row for this model: correct the spec.",
+        "authentication": "The API does not accept the credentials: check `ANTHROPIC_API_KEY`.",
+        "billing": "Billing needs attention: see https://platform.claude.com/settings/billing.",
+        "spend_limit": "The account's spend limit is reached: raise it or wait for the next month.",
+        "organization": "The organization is on hold: its owner has to contact Anthropic.",
+    }
+)
+BY_STATUS: Mapping[str, str] = MappingProxyType(
+    {
+        "truncated": "The answer was cut off: raise `max_tokens`.",
+        "refused": "The model declined: sending the same request again will not help; change the prompt or the model.",
+        "tool_use": "The model asked for a tool: read its input under `calls` in the result.",
+        "invalid": "The answer does not fit its schema: simplify the schema or raise `max_tokens`.",
+        "failed": "The request failed: run the same command again.",
+    }
+)
+
+
+def advice(status: str, kind: str) -> str:
+    return BY_KIND.get(kind) or BY_STATUS.get(status, "")

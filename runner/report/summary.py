@@ -1,0 +1,124 @@
+"""How a run ended, to be read in five seconds: how many are good, what went wrong, cost, where, what to type next."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+
+import orjson
+
+from runner.models.summary import Group, Summary
+from runner.report.advice import advice
+from runner.report.words import count, duration, money, one_line
+
+GROUPS_SHOWN = 8
+_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
+
+
+def summary_text(summary: Summary, *, command: str = "") -> str:
+    """The whole summary. command: what the user would type to run this job again."""
+    lines = [_headline(summary)]
+    for group in summary.groups[:GROUPS_SHOWN]:
+        lines += _group_lines(group)
+    hidden = len(summary.groups) - GROUPS_SHOWN
+    if hidden > 0:
+        lines.append(f"  … and {count(hidden, 'more cause')}")
+    lines += [f"  note: {note}" for note in summary.notes]
+    facts = {"tokens": _tokens(summary), "cost": _cost(summary), "time": _time(summary), "results": _results(summary)}
+    facts["next"] = next_step(summary, command)
+    lines += [f"{name:<9}{value}" for name, value in facts.items() if value]
+    return "\n".join(lines)
+
+
+def summary_json(summary: Summary) -> str:
+    """One JSON object on one line."""
+    return orjson.dumps(summary.to_json()).decode()
+
+
+def _headline(summary: Summary) -> str:
+    text = f"{summary.job}: {summary.good:,} of {summary.total:,} good"
+    parts = []
+    if summary.left:
+        parts.append(f"{summary.left:,} left")
+    if summary.end not in ("complete", ""):
+        parts.append(f"stopped: {summary.end}")
+    if summary.reused:
+        parts.append(f"{summary.reused:,} identical, sent once")
+    if parts:
+        text += f" ({', '.join(parts)})"
+    return f"{text}\n  simulated: no model was asked and nothing was paid" if summary.simulated else text
+
+
+def _group_lines(group: Group) -> list[str]:
+    label = " ".join(dict.fromkeys(part for part in (group.status, group.kind, str(group.http_status or "")) if part))
+    message = f": {one_line(group.message)}" if group.message else ""
+    lines = [f"  {group.count:,} {label}{message} (such as `{one_line(group.example, 60)}`)"]
+    tip = advice(group.status, group.kind)
+    return [*lines, f"    {tip}"] if tip else lines
+
+
+def _tokens(summary: Summary) -> str:
+    tokens = summary.tokens
+    if not tokens.prompt and not tokens.output:
+        return ""
+    cached = f" ({tokens.cache_read:,} read from the cache)" if tokens.cache_read else ""
+    thinking = f" ({tokens.thinking:,} thinking)" if tokens.thinking else ""
+    return f"{tokens.prompt:,} in{cached}, {tokens.output:,} out{thinking}"
+
+
+def _cost(summary: Summary) -> str:
+    if summary.cost_usd is None:
+        models = ", ".join(summary.unpriced_models)
+        text = f"unknown: no price for {models}; the rest cost {money(summary.priced_usd)}"
+    else:
+        text = money(summary.cost_usd)
+    if summary.simulated:
+        text += " had it been real"
+    if summary.maybe_billed_attempts:
+        most = f" up to {money(summary.maybe_billed_usd)}" if summary.maybe_billed_usd is not None else ""
+        attempts = count(summary.maybe_billed_attempts, "attempt")
+        text += f"; {attempts} without an outcome may have been billed{most}"
+    return text
+
+
+def _time(summary: Summary) -> str:
+    parts = [duration(summary.seconds)]
+    if summary.latency_p50 is not None:
+        parts.append(f"half of the answers within {duration(summary.latency_p50)}")
+    if summary.retries:
+        parts.append(count(summary.retries, "retry", "retries"))
+    return ", ".join(parts)
+
+
+def _results(summary: Summary) -> str:
+    path = str(Path(summary.folder) / "results.jsonl")
+    return path if summary.ordered else f"{path} (in order of arrival)"
+
+
+def reference(summary: Summary) -> str:
+    """The shortest way to name this run on the command line."""
+    if not summary.finished or summary.limited:
+        return summary.run
+    folder = PurePath(summary.folder)
+    return f"{'simulated/' if folder.parent.parent.name == 'simulated' else ''}{summary.job}@latest"
+
+
+def next_step(summary: Summary, command: str) -> str:
+    """What to type next."""
+    if not summary.finished:
+        waiting = summary.left + summary.transient
+        again = f"`{command}`" if command else "the same command"
+        return f"{again} again: it goes on with the {count(waiting, 'request')} left and pays for no answer twice"
+    show = f"promptrun show {reference(summary)}"
+    return f"{show} {shell_word(summary.groups[0].example)}".rstrip() if summary.groups else show
+
+
+def shell_word(word: str) -> str:
+    """The word so that pasting it into a shell is safe; "" for one that no shell takes literally.
+
+    Ids are data: `$(…)` in one must stay text. Single quotes are literal in POSIX shells and in PowerShell.
+    """
+    if _PLAIN.fullmatch(word):
+        return word
+    safe = word.isprintable() and "'" not in word and not word.startswith("-")
+    return f"'{word}'" if safe else ""

@@ -1,0 +1,20 @@
+"""The only writer under `outputs/`: run folders, journal, results, usage, lock. Knows requests by their records."""
+
+from runner.store.find import find_result, find_run, list_runs, read_results, read_run
+from runner.store.look import read_usage
+from runner.store.manifest import describe_run
+from runner.store.opening import answered_before, open_run
+from runner.store.writer import RunWriter
+
+__all__ = [
+    "RunWriter",
+    "answered_before",
+    "describe_run",
+    "find_result",
+    "find_run",
+    "list_runs",
+    "open_run",
+    "read_results",
+    "read_run",
+    "read_usage",
+]

@@ -1,0 +1,156 @@
+"""Ending a sitting: results in order, usage.json, run.json, `latest`, and the Summary of it all.
+
+Every step leaves the folder readable when the process dies after it; nothing ever takes a result off the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from runner.errors import OutputError
+from runner.models.summary import Summary
+from runner.store.attempts import AttemptTally
+from runner.store.files import Replace, sync, sync_folder, to_json, write_whole
+from runner.store.index import TRANSIENT, ResultIndex
+from runner.store.tally import ResultTally
+from runner.store.usage_file import usage_json
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a sitting ended. at: RFC 3339. seconds: how long it lasted."""
+
+    end: str
+    at: str
+    seconds: float
+
+
+def finish_run(
+    folder: Path, run: dict[str, Any], index: ResultIndex, ending: Ending, *, replace: Replace = os.replace
+) -> Summary:
+    """Write how the run stands after this sitting. run: run.json's content, brought up to date in place."""
+    run["ordered"] = not index.missing and _in_order(folder / "results.jsonl", index, run, replace)
+    run["finished"] = not index.missing and not index.count(TRANSIENT)
+    run["end"] = ending.end
+    sitting = run["sittings"][-1]
+    sitting.update(ended=ending.at, end=ending.end, seconds=round(ending.seconds, 3))
+    tally = tally_results(folder, run, index)
+    sitting["results"] = tally.results
+    attempts = AttemptTally(index.total)
+    attempts.load(folder / "journal.jsonl", index)
+    summary = summarise(folder, run, index, tally, attempts)
+    run["counts"] = {
+        "results": tally.results,
+        "good": tally.good,
+        "reused": tally.reused,
+        "left": summary.left,
+        "transient": summary.transient,
+        "by_status": dict(sorted(tally.by_status.items())),
+    }
+    usage = usage_json(run, tally, attempts, seconds=summary.seconds)
+    write_whole(folder / "usage.json", to_json(usage, indent=True), replace=replace)
+    write_whole(folder / "run.json", to_json(run, indent=True), replace=replace)
+    if run["finished"] and not run["limited"]:
+        point_latest(folder)
+    return summary
+
+
+def _in_order(path: Path, index: ResultIndex, run: dict[str, Any], replace: Replace) -> bool:
+    """Whether the file is in order of n now. One that cannot be rewritten keeps its order of arrival."""
+    if index.ordered:
+        return True
+    try:
+        _rewrite(path, index, replace)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        run["notes"].append(f"results.jsonl could not be put in order and is in order of arrival: {reason}")
+        return False
+    return True
+
+
+def _rewrite(path: Path, index: ResultIndex, replace: Replace) -> None:
+    """The newest line of each request, in order, through a temporary file."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    offsets = array("Q", bytes(8 * index.total))
+    try:
+        with temporary.open("wb") as file:
+            for n, line in index.lines(path):
+                offsets[n] = file.tell()
+                file.write(line)
+            sync(file)
+        replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    index.offsets = offsets
+
+
+def tally_results(folder: Path, run: dict[str, Any], index: ResultIndex) -> ResultTally:
+    tally = ResultTally(run["plan"]["cells"] * run["plan"]["repeat"])
+    for _, line in index.lines(folder / "results.jsonl"):
+        tally.add(orjson.loads(line))
+    tally.money.end_row()
+    return tally
+
+
+def summarise(
+    folder: Path, run: dict[str, Any], index: ResultIndex, tally: ResultTally, attempts: AttemptTally
+) -> Summary:
+    money = tally.money
+    return Summary(
+        job=run["job"],
+        run=run["run"],
+        folder=str(folder),
+        total=index.total,
+        results=tally.results,
+        good=tally.good,
+        finished=run["finished"],
+        end=run["end"],
+        simulated=run["simulated"] or tally.simulated > 0,
+        limited=run["limited"],
+        ordered=run["ordered"],
+        continued=len(run["sittings"]) > 1,
+        left=index.missing,
+        transient=index.count(TRANSIENT),
+        reused=tally.reused,
+        by_status=dict(sorted(tally.by_status.items())),
+        groups=tally.ranked_groups,
+        tokens=tally.usage.total,
+        cost_usd=money.usd,
+        priced_usd=money.priced_usd,
+        unpriced_models=tuple(sorted(money.unpriced)),
+        maybe_billed_attempts=attempts.maybe_billed,
+        maybe_billed_usd=attempts.to_json()["usd"],
+        cache_hit_rate=tally.cache_hit_rate,
+        cache_saved_usd=tally.saved_usd,
+        retries=attempts.sent - attempts.requests,
+        seconds=sum(sitting["seconds"] or 0.0 for sitting in run["sittings"]),
+        latency_p50=tally.latency.percentile(50),
+        notes=tuple(run["notes"]),
+    )
+
+
+def point_latest(folder: Path) -> None:
+    """`latest` beside the run: a relative link, or `latest.txt` with the run's id where links are not to be had."""
+    link, text = folder.parent / "latest", folder.parent / "latest.txt"
+    temporary = folder.parent / ".latest.tmp"
+    try:
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(folder.name, target_is_directory=True)
+        temporary.replace(link)
+        text.unlink(missing_ok=True)
+    except OSError:
+        for stale in (temporary, link):
+            with contextlib.suppress(OSError):
+                stale.unlink(missing_ok=True)
+        with contextlib.suppress(OutputError):
+            write_whole(text, f"{folder.name}\n".encode())

@@ -1,0 +1,146 @@
+"""Opening a run: take the job's lock, then go on with the newest unfinished run of this plan or start a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from runner.records import Plan
+from runner.store.files import cannot_write, from_json, mend_tail, to_json, write_whole
+from runner.store.index import ANSWERED, ResultIndex
+from runner.store.lock import JobLock
+from runner.store.run_id import new_run_id, run_ids
+from runner.store.times import Clock, RealClock, format_utc, parse_utc
+from runner.store.versions import FORMAT, check_format
+from runner.store.writer import RunWriter
+
+IGNORE = "*\n!.gitignore\n"
+
+
+def open_run(
+    job_folder: Path, *, manifest: Mapping[str, Any], plan: Plan, fresh: bool = False, clock: Clock | None = None
+) -> RunWriter:
+    """The run to write to, ready for its first line. job_folder: `outputs/<job>` or `outputs/simulated/<job>`.
+
+    manifest: as `describe_run` makes it. fresh: start a new run even when an unfinished one has this plan.
+    Raises TryLater when another process runs this job, OutputError when the folder cannot be written.
+    """
+    clock = clock or RealClock()
+    make_folder(job_folder)
+    lock = JobLock(job_folder, at=clock.utc())
+    try:
+        found = None if fresh else unfinished_run(job_folder, plan.hash)
+        run = _continue(found, manifest, clock) if found else _create(job_folder, manifest, plan, clock)
+        lock.name_run(run["run"])
+        return _writer(job_folder / run["run"], run, plan, lock, clock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def make_folder(job_folder: Path) -> None:
+    """The job's folder; an outputs folder that is new is hidden from git."""
+    outputs = job_folder.parent.parent if job_folder.parent.name == "simulated" else job_folder.parent
+    try:
+        is_new = not outputs.exists()
+        job_folder.mkdir(parents=True, exist_ok=True)
+        if is_new:
+            (outputs / ".gitignore").write_text(IGNORE, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise cannot_write(job_folder, error) from error
+
+
+def unfinished_run(job_folder: Path, plan_hash: str) -> dict[str, Any] | None:
+    """The run.json of the newest run of this plan, when it is not finished; raises OutputError for a newer format."""
+    for run_id in run_ids(job_folder):
+        path = job_folder / run_id / "run.json"
+        run = from_json(path.read_bytes()) if path.exists() else None
+        if run is not None:
+            check_format(run, path)
+            if run["plan_hash"] == plan_hash and not run["finished"]:
+                return run
+    return None
+
+
+def _create(job_folder: Path, manifest: Mapping[str, Any], plan: Plan, clock: Clock) -> dict[str, Any]:
+    run_id = new_run_id(clock.utc(), run_ids(job_folder))
+    try:
+        (job_folder / run_id).mkdir()
+    except OSError as error:
+        raise cannot_write(job_folder / run_id, error) from error
+    return {
+        "v": FORMAT,
+        "job": manifest["job"],
+        "run": run_id,
+        "simulated": manifest["simulated"],
+        "limited": manifest["limited"],
+        "parent": None,
+        "plan_hash": plan.hash,
+        "plan": plan_counts(plan),
+        **{name: manifest[name] for name in ("spec", "files", "git", "versions")},
+        "finished": False,
+        "ordered": False,
+        "end": None,
+        "counts": None,
+        "sittings": [_sitting(manifest, clock)],
+        "notes": [],
+    }
+
+
+def _continue(run: dict[str, Any], manifest: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
+    return run | {"ordered": False, "end": None, "sittings": [*run["sittings"], _sitting(manifest, clock)]}
+
+
+def plan_counts(plan: Plan) -> dict[str, int]:
+    return {name: getattr(plan, name) for name in ("requests", "rows", "cells", "repeat", "identical", "bad")}
+
+
+def _sitting(manifest: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
+    return {
+        "arguments": list(manifest["arguments"]),
+        "versions": dict(manifest["versions"]),
+        "git": dict(manifest["git"]),
+        "started": clock.utc(),
+        "ended": None,
+        "end": None,
+        "seconds": None,
+        "results": None,
+    }
+
+
+def _writer(folder: Path, run: dict[str, Any], plan: Plan, lock: JobLock, clock: Clock) -> RunWriter:
+    for killed in run["sittings"][:-1]:
+        if killed["ended"] is None:
+            _close_killed(killed, folder)
+    index = ResultIndex(plan.requests)
+    for name in ("journal.jsonl", "results.jsonl"):
+        lost = mend_tail(folder / name)
+        if lost:
+            run["notes"].append(f"{name}: a torn last line ({lost} bytes) was dropped")
+    index.load(folder / "results.jsonl")
+    if index.garbage:
+        run["notes"].append(f"results.jsonl: {index.garbage} lines could not be read and were left out")
+    write_whole(folder / "run.json", to_json(run, indent=True))
+    return RunWriter(folder, run=run, plan=plan, index=index, lock=lock, clock=clock)
+
+
+def _close_killed(sitting: dict[str, Any], folder: Path) -> None:
+    """A sitting that never said its end was killed: it lasted until the last line it wrote."""
+    written = [path.stat().st_mtime for path in (folder / "journal.jsonl", folder / "results.jsonl") if path.exists()]
+    started = parse_utc(sitting["started"])
+    seconds = max(0.0, max(written, default=0.0) - started.timestamp())
+    sitting["end"] = "killed"
+    sitting["seconds"] = round(seconds, 3)
+    sitting["ended"] = format_utc(started + timedelta(seconds=seconds))
+
+
+def answered_before(job_folder: Path, plan: Plan) -> int:
+    """How many requests of this plan an unfinished run has answered already; changes nothing and takes no lock."""
+    run = unfinished_run(job_folder, plan.hash)
+    if run is None:
+        return 0
+    index = ResultIndex(plan.requests)
+    index.load(job_folder / run["run"] / "results.jsonl")
+    return index.count(ANSWERED)

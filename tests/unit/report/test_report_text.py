@@ -1,0 +1,279 @@
+"""What a person reads, as snapshots; and that nothing a row or a reply says can act on the terminal."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from runner.errors import Position, Problem
+from runner.models.summary import Group, Summary
+from runner.models.usage import Tokens
+from runner.records import FAILURE_SCOPES, ModelPlan, Plan
+from runner.report.advice import advice
+from runner.report.text import (
+    plan_json,
+    plan_text,
+    problems_text,
+    runs_table,
+    show_run_text,
+    show_text,
+    summary_json,
+    summary_text,
+)
+from runner.report.words import duration, money
+
+RUN = "20261122T092811.123Z-7f3a"
+FAILURES = (
+    Group("failed", "rate_limited", "This request would exceed your account's rate limit", 5, "T-1007", 429),
+    Group("failed", "invalid_request", "messages.0.content: text content blocks must be non-empty", 2, "T-1012", 400),
+    Group("refused", "cyber", "", 1, "T-1030"),
+)
+
+
+def summary(**changes):
+    base = {
+        "job": "triage",
+        "run": RUN,
+        "folder": f"outputs/triage/{RUN}",
+        "total": 50,
+        "results": 50,
+        "good": 50,
+        "finished": True,
+        "tokens": Tokens(input=12_345, cache_read=20_000, output=4_000, thinking=1_200),
+        "cost_usd": 0.1288,
+        "priced_usd": 0.1288,
+        "seconds": 12.3,
+        "latency_p50": 0.81,
+    }
+    return Summary(**(base | changes))
+
+
+def plan(**changes):
+    models = (ModelPlan("claude-opus-5-5", 40, 70_000, 80_000), ModelPlan("claude-haiku-5-5", 40, 70_000, 80_000))
+    base = {"hash": "a" * 64, "requests": 80, "rows": 40, "cells": 2, "repeat": 1, "identical": 0, "bad": 0}
+    return Plan(**(base | {"models": models} | changes))
+
+
+def test_all_good(snapshot):
+    assert summary_text(summary()) == snapshot
+
+
+def test_some_failed(snapshot):
+    failed = summary(good=42, groups=FAILURES, transient=5, finished=False, retries=31)
+    assert summary_text(failed, command="promptrun specs/triage.yaml") == snapshot
+
+
+def test_failed_for_good(snapshot):
+    assert summary_text(summary(good=47, groups=FAILURES[1:])) == snapshot
+
+
+def test_simulated(snapshot):
+    simulated = summary(simulated=True, folder=f"outputs/simulated/triage/{RUN}", reused=3, limited=False)
+    assert summary_text(simulated) == snapshot
+
+
+def test_interrupted(snapshot):
+    stopped = summary(
+        results=20, good=20, left=30, finished=False, end="interrupted", maybe_billed_attempts=4, maybe_billed_usd=0.31
+    )
+    assert summary_text(stopped, command="promptrun specs/triage.yaml") == snapshot
+
+
+def test_unpriced_and_unordered(snapshot):
+    odd = summary(
+        cost_usd=None,
+        unpriced_models=("claude-next",),
+        ordered=False,
+        notes=("results.jsonl could not be put in order and is in order of arrival: Permission denied",),
+    )
+    assert summary_text(odd) == snapshot
+
+
+def test_more_causes_than_fit_are_counted():
+    groups = tuple(Group("failed", "bad_row", f"cause {n}", 1, f"row-{n}") for n in range(11))
+    assert "… and 3 more causes" in summary_text(summary(good=39, groups=groups))
+
+
+@pytest.mark.parametrize(
+    ("id", "typed"),
+    [
+        ("Ticket 17", " 'Ticket 17'"),
+        ("a/b-1.txt", " a/b-1.txt"),
+        ("$(rm x)", " '$(rm x)'"),
+        ("it's", ""),
+        ("--help", ""),
+        ("", " ''"),
+    ],
+)
+def test_an_id_in_the_next_step_is_safe_to_paste(id, typed):
+    groups = (Group("failed", "bad_row", "no text", 1, id),)
+    assert summary_text(summary(good=49, groups=groups)).endswith(f"promptrun show triage@latest{typed}")
+
+
+def test_the_summary_as_json():
+    tree = json.loads(summary_json(summary(good=42, groups=FAILURES)))
+    assert (tree["good"], tree["total"], tree["groups"][0]["example"]) == (42, 50, "T-1007")
+    assert tree["tokens"]["cache_read"] == 20_000
+
+
+@pytest.mark.parametrize("kind", FAILURE_SCOPES)
+def test_every_failure_has_advice_of_its_own(kind):
+    assert advice("failed", kind) != advice("failed", "")
+
+
+@pytest.mark.parametrize("status", ["tool_use", "truncated", "refused", "invalid", "failed"])
+def test_every_status_has_advice(status):
+    assert advice(status, "")
+
+
+def test_a_plan(snapshot):
+    assert plan_text("triage", plan(), command="promptrun specs/triage.yaml") == snapshot
+
+
+def test_a_plan_that_goes_on_with_bad_and_identical_rows(snapshot):
+    warning = Problem("bad-row", "the row has no `text`", Position("data/t.csv", 9), severity="warning")
+    models = (ModelPlan("claude-next", 70, 70_000, 80_000),)
+    odd = plan(models=models, cells=1, rows=80, identical=9, bad=1, problems=(warning,))
+    assert plan_text("triage", odd, done=30) == snapshot
+
+
+def test_a_plan_as_json():
+    tree = json.loads(plan_json("triage", plan(), done=2))
+    assert (tree["requests"], tree["done"]) == (80, 2)
+    assert tree["models"][0]["input_tokens"] == 20_000
+    assert tree["models"][0]["least_usd"] == pytest.approx(0.08)
+    assert tree["models"][0]["most_usd"] == pytest.approx(70_000 * 8e-6 + 80_000 * 20e-6)
+
+
+def test_problems_are_sorted_and_counted(snapshot):
+    problems = [
+        Problem("unwise", "probably a mistake", Position("b.yaml", 1, 1), severity="warning"),
+        Problem(
+            "unknown-key",
+            "unknown key `max_token`",
+            Position("a.yaml", 10, 1),
+            "max_token",
+            "Did you mean `max_tokens`?",
+        ),
+        Problem("type", "expected a number", Position("a.yaml", 9, 1), "repeat"),
+        Problem("spec", "no place"),
+    ]
+    assert problems_text(problems) == snapshot
+    assert problems_text([]) == ""
+
+
+def run_json(**changes):
+    base = {
+        "run": RUN,
+        "job": "triage",
+        "simulated": False,
+        "limited": False,
+        "finished": True,
+        "end": "complete",
+        "plan": {"requests": 50},
+        "spec": {"path": "specs/triage.yaml", "sha256": "b" * 64},
+        "git": {"commit": "c0ffee"},
+        "versions": {"python": "3.11.7", "promptrun": "0.1.0", "genai-prices": None},
+        "counts": {"good": 42, "left": 0, "by_status": {"failed": 8, "ok": 42}},
+        "sittings": [{"seconds": 12.3, "started": "2026-11-22T09:28:11.123Z"}],
+    }
+    return base | changes
+
+
+def test_a_table_of_runs(snapshot):
+    killed = run_json(finished=False, end=None, counts=None, sittings=[{"seconds": None}], simulated=True)
+    stopped = run_json(finished=False, end="interrupted", limited=True, sittings=[{"seconds": 100}, {"seconds": 5000}])
+    assert runs_table([killed, stopped, run_json(finished=False), run_json()]) == snapshot
+    assert runs_table([]) == "no runs"
+
+
+def test_the_header_of_a_run(snapshot):
+    tokens = Tokens(input=12_345, cache_read=20_000, output=4_000).to_json()
+    assert show_run_text(run_json(), {"tokens": tokens, "cost": {"usd": 0.1288}}) == snapshot
+    assert "tokens" not in show_run_text(run_json(counts=None))
+
+
+def attempt(n, failure=None):
+    return {"n": n, "at": "2026-11-22T09:28:11.123Z", "seconds": 0.5, "request_id": f"req_{n}", "failure": failure}
+
+
+def result(**changes):
+    base = {
+        "n": 730,
+        "id": "T-1731",
+        "cell": {},
+        "repeat": 0,
+        "source": {"file": "data/tickets.csv", "line": 732},
+        "key": "d" * 64,
+        "status": "ok",
+        "good": True,
+        "text": "severity: low\n",
+        "stop_reason": "end_turn",
+        "stop_details": None,
+        "model": {"asked": "claude-opus-5-5", "served": "claude-opus-5-5"},
+        "usage": {"input_tokens": 100, "cache_read_input_tokens": 900, "output_tokens": 20},
+        "cost_usd": 0.00098,
+        "failure": None,
+        "calls": [{"attempts": [attempt(1)]}],
+        "row": {"text": "My printer is on fire", "language": "en"},
+        "reused_from": None,
+        "simulated": False,
+    }
+    return base | changes
+
+
+def test_a_result(snapshot):
+    assert show_text(result()) == snapshot
+
+
+def test_a_failed_result(snapshot):
+    failure = {"kind": "overloaded", "message": "Overloaded"}
+    calls = [{"attempts": [attempt(1, failure), attempt(2, failure)]}]
+    model = {"asked": "claude-opus-5-5", "served": None}
+    changes = {"status": "failed", "good": False, "text": None, "usage": None, "cost_usd": None}
+    assert show_text(result(**changes, failure=failure, calls=calls, model=model, cell={"style": "short"})) == snapshot
+
+
+def test_a_reused_refusal(snapshot):
+    details = {"category": "cyber", "explanation": "asks for an exploit"}
+    changes = {"status": "refused", "good": False, "stop_reason": "refusal", "stop_details": details, "text": ""}
+    first = {"run": RUN, "n": 3, "id": "T-1004"}
+    assert show_text(result(**changes, calls=[], reused_from=first, simulated=True)) == snapshot
+
+
+def test_no_escape_sequence_of_a_reply_reaches_the_terminal():
+    evil = "\x1b]0;owned\x07\x1b[31m\u202e\r\x9b31m"
+    failure = {"kind": "invalid_request", "message": evil}
+    shown = [
+        show_text(result(text=evil, id=evil, row={"text": evil})),
+        show_text(result(status="failed", good=False, failure=failure, calls=[{"attempts": [attempt(1, failure)]}])),
+        summary_text(summary(good=1, groups=(Group("failed", "invalid_request", evil, 49, evil, 400),))),
+    ]
+    for text in shown:
+        assert not set(text) & set("\x1b\x07\x9b\r\u202e")
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [
+        (None, "unknown"),
+        (0, "$0"),
+        (0.0000012, "$0.0000012"),
+        (0.00098, "$0.00098"),
+        (0.0395, "$0.040"),
+        (0.129, "$0.13"),
+        (1, "$1.00"),
+        (12345.678, "$12,345.68"),
+    ],
+)
+def test_money(usd, text):
+    assert money(usd) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 s"), (0.84, "0.8 s"), (12.3, "12 s"), (59.7, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")],
+)
+def test_duration(seconds, text):
+    assert duration(seconds) == text
