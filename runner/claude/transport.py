@@ -1,0 +1,56 @@
+"""Exceptions of the SDK and its HTTP library → `Failure`. What was never sent is told apart from what may be billed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import httpx2
+from anthropic import AnthropicError, APIConnectionError, APIStatusError
+
+from runner.claude.failures import failure_of_response
+from runner.claude.wording import one_line
+from runner.records import Failure
+
+NEVER_SENT = frozenset(
+    {"ConnectTimeout", "ConnectionTimeoutError", "ClientConnectorError", "PoolTimeout", "ProxyError"}
+)
+"""Exceptions that mean no connection came about, by class name, as aiohttp is not this layer's to import.
+
+`httpx2.ConnectError` is not among them: the transport raises it for every `aiohttp.ClientConnectionError`, a server
+that hangs up halfway included (SDK 2.12.0, `_vendor/httpx_aiohttp/transport.py`).
+"""
+
+
+def failure_of_exception(error: Exception, *, now: float, secrets: Iterable[str] = ()) -> Failure:
+    """The failure behind an exception raised before a response's headers were there."""
+    if isinstance(error, APIStatusError):
+        response = error.response
+        return failure_of_response(response.status_code, response.headers, response.content, now=now, secrets=secrets)
+    if isinstance(error, AnthropicError) and not isinstance(error, APIConnectionError):
+        return failure_of_credentials(error, secrets=secrets)
+    chain = list(causes(error))
+    unsent = any(cls.__name__ in NEVER_SENT for cause in chain for cls in type(cause).__mro__)
+    detail = one_line(str(chain[-1]) or type(chain[-1]).__name__, secrets=secrets, limit=200)
+    if any(isinstance(cause, httpx2.TimeoutException) for cause in chain):
+        what = "no connection in time" if unsent else "no answer in time"
+        return Failure("timeout", f"{what}: {detail}", maybe_billed=not unsent)
+    what = "could not connect" if unsent else "the connection broke before the reply was there"
+    return Failure("connection", f"{what}: {detail}", maybe_billed=not unsent)
+
+
+def failure_of_credentials(error: AnthropicError, *, secrets: Iterable[str] = ()) -> Failure:
+    """A token could not be had. An outage of the token endpoint passes; anything else is for the account's owner."""
+    status = getattr(error, "status_code", None)
+    passing = isinstance(status, int) and (status >= 500 or status in (408, 429))
+    what = one_line(f"no access token: {error}", secrets=secrets)
+    return Failure("server_error" if passing else "authentication", what, http_status=status)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and what it was raised from, outermost first."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__

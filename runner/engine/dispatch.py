@@ -1,0 +1,128 @@
+"""Which request goes next, and when: retries that are due before new ones, each model at its lane's pace.
+
+A request that waits holds no worker that could send another one: it lies in a heap, and only a worker with nothing
+else to do sleeps until the first of them is due. So no worker ever has to wake another: whoever puts a request into
+the heap comes back for the next one itself. Never sends, never writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+
+from runner.engine.clock import Clock
+from runner.engine.lanes import Lanes
+from runner.records import Attempt, Request
+
+WAITING_PER_WORKER = 4
+"""How many requests may wait for each worker before no new ones are taken: what bounds the memory of a storm."""
+
+
+@dataclass
+class Pending:
+    """A request on its way. sent: it was tried, or is being tried; began: when, on the engine's clock.
+
+    paced_at: which of its lane's paces told it when to start, None without such a start.
+    """
+
+    request: Request
+    attempts: list[Attempt] = field(default_factory=list)
+    sent: bool = False
+    began: float = 0.0
+    paced_at: float | None = None
+
+
+@dataclass
+class Dispatch:
+    """Hands requests to workers until there are none or `end` was called."""
+
+    requests: Iterator[Request]
+    lanes: Lanes
+    clock: Clock
+    workers: int
+    ended: bool = False
+    exhausted: bool = False
+    waiting: list[tuple[float, int, Pending]] = field(default_factory=list)
+    held: int = 0
+    sleepers: set[asyncio.Task[None]] = field(default_factory=set)
+    order: Iterator[int] = field(default_factory=count)
+
+    async def next(self) -> Pending | None:
+        """The next request to be sent now, or None when this worker is done. Raises what the requests raise."""
+        while not self.ended:
+            pending = self._due() or self._fresh()
+            if pending is not None and self._may_start(pending):
+                return pending
+            if pending is None:
+                if not self.waiting:
+                    return None
+                await self._sleep_until_due()
+        return None
+
+    def put_back(self, pending: Pending, *, due: float = 0.0) -> None:
+        """Let a request wait until `due`; once ended, it stays there and is counted."""
+        heappush(self.waiting, (due, next(self.order), pending))
+
+    def end(self) -> None:
+        """Hand out nothing more."""
+        self.ended = True
+        for sleeper in self.sleepers:
+            sleeper.cancel()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every request was handed out and none waits."""
+        return self.exhausted and not self.waiting
+
+    @property
+    def abandoned(self) -> int:
+        """How many were sent at least once and are left without a result."""
+        return sum(pending.sent for _, _, pending in self.waiting)
+
+    @property
+    def unsent(self) -> int:
+        """How many were taken from the requests and never sent."""
+        return len(self.waiting) - self.abandoned
+
+    def _due(self) -> Pending | None:
+        if self.waiting and self.waiting[0][0] <= self.clock.now():
+            return heappop(self.waiting)[2]
+        return None
+
+    def _fresh(self) -> Pending | None:
+        if self.exhausted or len(self.waiting) + self.held >= WAITING_PER_WORKER * self.workers:
+            return None
+        request = next(self.requests, None)
+        self.exhausted = request is None
+        return None if request is None else Pending(request)
+
+    def _may_start(self, pending: Pending) -> bool:
+        """Whether it can go now; otherwise it waits for the start its lane gives it."""
+        lane, now = self.lanes.of(pending.request.model), self.clock.now()
+        if pending.request.problem or lane.closed:  # nothing will be sent
+            return True
+        if pending.paced_at == lane.slowed_at and now >= lane.paused_until:
+            pending.paced_at = None
+            return True
+        start = lane.start_at(now)
+        if start <= now:
+            return True
+        pending.paced_at = lane.slowed_at
+        self.put_back(pending, due=start)
+        return False
+
+    async def _sleep_until_due(self) -> None:
+        first = heappop(self.waiting)
+        self.held += 1
+        sleeper = asyncio.ensure_future(self.clock.sleep(max(0.0, first[0] - self.clock.now())))
+        self.sleepers.add(sleeper)
+        try:
+            await asyncio.wait({sleeper})
+        finally:
+            sleeper.cancel()
+            self.sleepers.discard(sleeper)
+            self.held -= 1
+            heappush(self.waiting, first)
