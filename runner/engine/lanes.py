@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from runner.records import Failure
 
 REPEATS_TO_CLOSE = 20
+LOST_TO_STOP = 20
 SLOWER, FASTER = 1.5, 0.95
 SMALLEST_GAP, LARGEST_FIRST_GAP, LARGEST_GAP = 0.001, 1.0, 10.0
 
@@ -20,6 +21,7 @@ class Lane:
     """What is known of one model. closed: why no more is sent to it. gap: seconds between starts, 0 when unpaced.
 
     slowed_at: when the pace was last lowered; starts that were told before do not hold any more.
+    lost: requests in a row that used up their retries without one reply in between.
     """
 
     closed: Failure | None = None
@@ -29,6 +31,7 @@ class Lane:
     slowed_at: float = float("-inf")
     repeated: Failure | None = None
     repeats: int = 0
+    lost: int = 0
 
     def start_at(self, now: float) -> float:
         """When the next request may start, from `now` on; taken as soon as it is told."""
@@ -39,7 +42,7 @@ class Lane:
 
     def answered(self) -> None:
         """A reply came: whatever was wrong is not wrong with every request, and the pace may rise."""
-        self.repeated, self.repeats = None, 0
+        self.repeated, self.repeats, self.lost = None, 0, 0
         self.gap = self.gap * FASTER if self.gap * FASTER > SMALLEST_GAP else 0.0
 
     def limited(self, failure: Failure, *, began: float, now: float, gap: float) -> None:
@@ -62,6 +65,11 @@ class Lane:
         if self.repeats >= REPEATS_TO_CLOSE and self.closed is None:
             what = f"{self.repeats} requests in a row were refused: {failure.message}"
             self.closed = Failure("repeated_invalid_request", what, failure.http_status, failure.error_type)
+
+    def lose(self) -> bool:
+        """A request used up its retries. True once so many did in a row that the API must be called unavailable."""
+        self.lost += 1
+        return self.lost >= LOST_TO_STOP
 
     def close(self, failure: Failure) -> None:
         if self.closed is None:

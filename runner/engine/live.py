@@ -56,7 +56,8 @@ class Ended:
 
     stopped: the reason given to `Stop` when it left something undone. failure: what ended the run. lanes: models that
     were given up. abandoned: requests that were sent and have no result. unsent: taken from the iterator, never sent;
-    what the iterator still holds is not counted. gave_up: the server asked for a longer wait than the job allows.
+    what the iterator still holds is not counted. gave_up: the API is unavailable, or asks for a
+    longer wait than the job allows.
     """
 
     stopped: str | None = None
@@ -209,7 +210,7 @@ class _Run:
         if wait is not None or failure.ends_run:
             self.dispatch.put_back(pending, due=now + (wait or 0.0))
         else:
-            self._give_up(failure, policy)
+            self._give_up(lane, failure, policy)
             self._finish(failed(request, failure, pending.attempts))
 
     def _learn(self, lane: Lane, failure: Failure, began: float, now: float) -> None:
@@ -225,8 +226,10 @@ class _Run:
             self.failure = self.failure or failure
             self.dispatch.end()
 
-    def _give_up(self, failure: Failure, policy: RetryPolicy) -> None:
-        """A wait beyond the job's own limit concerns everyone; one beyond a row's own limit only that row."""
-        if asks_too_much(failure, policy) and asks_too_much(failure, self.retry):
+    def _give_up(self, lane: Lane, failure: Failure, policy: RetryPolicy) -> None:
+        """The API is out of reach for everyone: it asks for a longer wait than the job allows (one beyond a row's own
+        limit ends only that row), or one request after the other used up its retries."""
+        too_long = asks_too_much(failure, policy) and asks_too_much(failure, self.retry)
+        if too_long or (failure.retryable and lane.lose()):
             self.gave_up = self.gave_up or failure
             self.dispatch.end()

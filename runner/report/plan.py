@@ -47,7 +47,7 @@ def plan_text(job: str, plan: Plan, *, done: int = 0, command: str = "") -> str:
     if plan.identical:
         lines.append(f"  {plan.identical:,} identical to an earlier one: sent once, answered for all")
     if plan.bad:
-        lines.append(f"  {count(plan.bad, 'row')} cannot be sent and will be reported as failed")
+        lines.append(f"  {count(plan.bad, 'request')} cannot be sent and will be reported as failed")
     if done:
         lines.append(f"  goes on with an unfinished run: {done:,} answered, {plan.requests - done:,} left")
     if costs:

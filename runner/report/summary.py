@@ -15,8 +15,11 @@ GROUPS_SHOWN = 8
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
 
 
-def summary_text(summary: Summary, *, command: str = "") -> str:
-    """The whole summary. command: what the user would type to run this job again."""
+def summary_text(summary: Summary, *, command: str = "", elsewhere: str = "") -> str:
+    """The whole summary. command: what the user would type to run this job again.
+
+    elsewhere: the `--output-dir` a later command needs to find this run; "" when it looks there by itself.
+    """
     lines = [_headline(summary)]
     for group in summary.groups[:GROUPS_SHOWN]:
         lines += _group_lines(group)
@@ -25,7 +28,7 @@ def summary_text(summary: Summary, *, command: str = "") -> str:
         lines.append(f"  … and {count(hidden, 'more cause')}")
     lines += [f"  note: {note}" for note in summary.notes]
     facts = {"tokens": _tokens(summary), "cost": _cost(summary), "time": _time(summary), "results": _results(summary)}
-    facts["next"] = next_step(summary, command)
+    facts["next"] = next_step(summary, command, elsewhere)
     lines += [f"{name:<9}{value}" for name, value in facts.items() if value]
     return "\n".join(lines)
 
@@ -103,14 +106,18 @@ def reference(summary: Summary) -> str:
     return f"{'simulated/' if folder.parent.parent.name == 'simulated' else ''}{summary.job}@latest"
 
 
-def next_step(summary: Summary, command: str) -> str:
+def next_step(summary: Summary, command: str, elsewhere: str = "") -> str:
     """What to type next."""
     if not summary.finished:
         waiting = summary.left + summary.transient
         again = f"`{command}`" if command else "the same command"
         return f"{again} again: it goes on with the {count(waiting, 'request')} left and pays for no answer twice"
-    show = f"promptrun show {reference(summary)}"
-    return f"{show} {shell_word(summary.groups[0].example)}".rstrip() if summary.groups else show
+    words = ["promptrun show", reference(summary)]
+    if summary.groups:
+        words.append(shell_word(summary.groups[0].example))
+    if elsewhere:
+        words += ["--output-dir", shell_word(elsewhere)]
+    return " ".join(word for word in words if word)
 
 
 def shell_word(word: str) -> str:

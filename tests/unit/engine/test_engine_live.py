@@ -171,6 +171,21 @@ def test_a_wait_beyond_a_rows_own_limit_ends_that_row_only():
     assert list(played.statuses.values()) == ["failed"] + ["ok"] * 8
 
 
+def test_an_outage_ends_the_run_instead_of_wearing_out_every_row():
+    down = failure("connection")
+    played = play(requests(500), FakeApi(otherwise=lambda request: down), concurrency=5, retry=RetryPolicy(max=2))
+    assert played.ended.gave_up == down
+    assert 20 <= len(played.results) < 60
+    assert {len(played.results[n].calls[0].attempts) for n in played.results} == {3}
+
+
+def test_a_reply_in_between_means_it_is_no_outage():
+    api = FakeApi(otherwise=lambda request: reply("fine") if request.n % 10 == 0 else failure("overloaded"))
+    played = play(requests(200), api, concurrency=1, retry=RetryPolicy(max=0))
+    assert played.ended.gave_up is None
+    assert len(played.results) == 200
+
+
 # ---------------------------------------------------------------- rate limits
 
 

@@ -1,0 +1,82 @@
+"""The command line: the only place that prints, reads argv or exits.
+
+One module per command; `main` loads just the one that was asked for, so `promptrun --help` and `validate`
+never pay for what a run imports. Exceptions become exit codes here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from runner import __version__
+from runner.cli.exits import exit_code_of
+
+COMMANDS = {
+    "run": "validate, plan and run specs",
+    "validate": "check specs and every row, offline",
+    "plan": "what a run would send, and what it may cost",
+    "render": "the exact request bodies, one JSON object a line",
+    "show": "a run, or one of its results",
+    "runs": "the runs of a job",
+    "simulate": "serve a Messages API simulator on loopback",
+    "init": "write a starting job",
+    "schema": "the JSON Schema of specs and outputs",
+    "completion": "a completion script for your shell",
+}
+
+
+class Commands(click.Group):
+    """Loads `runner.cli.<command>` when it is used, and reads a bare spec as `run`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"runner.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, as_run(args))
+
+
+def as_run(args: list[str]) -> list[str]:
+    """`promptrun specs/job.yaml …` means `promptrun run specs/job.yaml …`."""
+    if args and args[0] not in COMMANDS and any(is_spec(arg) for arg in args):
+        return ["run", *args]
+    return args
+
+
+def is_spec(argument: str) -> bool:
+    """An argument that ends in .yaml/.yml or holds a path separator names a spec."""
+    if argument.startswith("-"):
+        return False
+    return argument.lower().endswith((".yaml", ".yml")) or "/" in argument or "\\" in argument
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example:\n\n  promptrun specs/triage.yaml --simulate",
+)
+@click.version_option(__version__, "--version", prog_name="promptrun")
+def group() -> None:
+    """Run batches of prompts on Claude, described in YAML and kept in git.
+
+    `promptrun SPEC` is short for `promptrun run SPEC`.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """The `promptrun` command."""
+    sys.exit(exit_code_of(group, list(sys.argv[1:] if argv is None else argv)))

@@ -1,0 +1,112 @@
+"""Options that several commands share, and what they mean to the layers below."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from runner.errors import Problem
+    from runner.pipeline import PlannedJob
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+SELECTION = (
+    click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path)),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N rows."),
+    click.option("--only", multiple=True, metavar="ID", help="Only this row (again for more): an id, #731 or L732."),
+    click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the spec."),
+    click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a key of the spec: run.concurrency=5."),
+    click.option(
+        "--allow-path",
+        "allow_paths",
+        multiple=True,
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Let the spec read files under DIR too.",
+    ),
+)
+
+output_dir = click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where results go, instead of outputs/ at the project's root.  [env: PROMPTRUN_OUTPUT_DIR]",
+)
+output_format = click.option(
+    "--format", "output", type=click.Choice(["text", "json"]), default="text", help="What stdout gets."
+)
+
+
+def selection(function: Function) -> Function:
+    """SPEC… and the flags that choose and change what is run."""
+    for decorate in reversed(SELECTION):
+        function = decorate(function)
+    return function
+
+
+def chosen_outputs(output_dir: Path | None, root: Path) -> Path:
+    """`--output-dir`, else PROMPTRUN_OUTPUT_DIR, else outputs/ at the project's root."""
+    if output_dir is not None:
+        return output_dir
+    named = os.environ.get("PROMPTRUN_OUTPUT_DIR")
+    return Path(named) if named else root / "outputs"
+
+
+def outputs_here(output_dir: Path | None) -> Path:
+    """The outputs of the project the current directory belongs to, for commands that take no spec."""
+    from runner.spec.paths import project_root
+
+    return chosen_outputs(output_dir, project_root(Path.cwd() / "spec.yaml"))
+
+
+@contextmanager
+def reading_specs(
+    specs: tuple[Path, ...],
+    *,
+    limit: int | None,
+    only: tuple[str, ...],
+    variables: tuple[str, ...],
+    sets: tuple[str, ...],
+    allow_paths: tuple[Path, ...],
+    service: str,
+) -> Iterator[list[PlannedJob]]:
+    """Load and plan every spec; all problems of all specs are raised together."""
+    import sys
+
+    from runner.inputs import Selection
+    from runner.pipeline import PlanOptions, plan_jobs
+    from runner.spec.load import LoadOptions
+
+    options = PlanOptions(
+        load=LoadOptions(sets=sets, vars=variables, allow_paths=allow_paths),
+        selection=Selection(only=only, limit=limit),
+        service=service,
+    )
+    with plan_jobs(specs, options, env=os.environ, stdin=sys.stdin.buffer) as planned:
+        yield planned
+
+
+def service(simulate: bool = False) -> str:
+    """Whom the answers come from, as keys see it: the API, or the server that ANTHROPIC_BASE_URL names."""
+    from runner.claude.origin import origin_of
+
+    origin = None if simulate else origin_of(os.environ)
+    return f"anthropic {origin}" if origin else "anthropic"
+
+
+def warn(problems: Sequence[Problem]) -> None:
+    """What is probably unwise, and rows that will be left out, go to stderr; it stops nothing."""
+    from runner.report.text import problems_text
+
+    if problems:
+        click.echo(problems_text(problems), err=True)
+
+
+def all_warnings(planned: PlannedJob) -> list[Problem]:
+    return [*planned.job.warnings, *planned.plan.warnings, *planned.plan.problems]

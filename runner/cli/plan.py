@@ -1,0 +1,43 @@
+"""`promptrun plan`: what a run would send and may cost, before anything is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runner.cli.options import chosen_outputs, output_dir, output_format, reading_specs, selection, service, warn
+
+
+@click.command("plan", epilog="Example:\n\n  promptrun plan specs/styles.yaml")
+@selection
+@output_dir
+@output_format
+def command(
+    specs: tuple[Path, ...],
+    limit: int | None,
+    only: tuple[str, ...],
+    variables: tuple[str, ...],
+    sets: tuple[str, ...],
+    allow_paths: tuple[Path, ...],
+    output_dir: Path | None,
+    output: str,
+) -> None:
+    """Show what a run would send: requests, identical ones, tokens and cost. Nothing is sent.
+
+    When an unfinished run would go on, the plan says how much of it is answered.
+    """
+    from runner.report.text import plan_json, plan_text
+    from runner.store import answered_before
+
+    with reading_specs(
+        specs, limit=limit, only=only, variables=variables, sets=sets, allow_paths=allow_paths, service=service()
+    ) as planned:
+        for one in planned:
+            warn(one.job.warnings)
+            folder = chosen_outputs(output_dir, one.job.root) / one.job.name
+            done = answered_before(folder, one.plan)
+            if output == "json":
+                click.echo(plan_json(one.job.name, one.plan, done=done))
+            else:
+                click.echo(plan_text(one.job.name, one.plan, done=done, command=f"promptrun {one.job.path}"))

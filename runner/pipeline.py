@@ -1,0 +1,299 @@
+"""The whole program as one list of steps: load, plan, send, write down, sum up.
+
+Every layer is called from here. Nothing here prints, reads argv or exits; environment, clock, randomness and
+observers come in as arguments (`World`), so that a test runs a whole job without patching anything.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from runner.errors import AccountError, Position, Problem, SpecError, TryLater
+from runner.inputs import Selection, Stamps, Stdin, read_rows
+from runner.prompts.build import RequestBuilder
+from runner.prompts.plan import PlanLedger
+from runner.records import Event, Plan, Request
+from runner.spec.job import JobSpec
+from runner.spec.load import LoadOptions, load_job
+
+if TYPE_CHECKING:
+    from runner.engine.live import Ended, Stop
+    from runner.models.summary import Summary
+    from runner.store import RunWriter
+
+SERVICE = "anthropic"
+SIMULATED_LATENCY = 0.05
+SIMULATOR_KEY = "simulated"
+
+
+# ---------------------------------------------------------------- plan
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """What is chosen before anything is read. service: whom the answers come from; part of every key."""
+
+    load: LoadOptions = field(default_factory=LoadOptions)
+    selection: Selection = field(default_factory=Selection)
+    service: str = SERVICE
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job whose every request has been rendered once. Its requests can be had again, in the same order."""
+
+    job: JobSpec
+    plan: Plan
+    ledger: PlanLedger
+    options: PlanOptions
+    stdin: Stdin
+    stamps: Stamps
+
+    def requests(self) -> Iterator[Request]:
+        """The requests of the plan once more; raises SpecError when they are no longer what was planned."""
+        for request, key in zip_longest(self._rendered(), self.ledger.keys()):
+            if request is None or key is None or request.key != key:
+                raise changed_since_planning(self.job, request)
+            yield request
+
+    def _rendered(self) -> Iterator[Request]:
+        rows = read_rows(self.job, self.options.selection, stdin=self.stdin, stamps=self.stamps)
+        return RequestBuilder(self.job, service=self.options.service).requests(rows)
+
+
+def changed_since_planning(job: JobSpec, request: Request | None) -> SpecError:
+    place = f" at row `{request.id}` ({request.source})" if request else ""
+    return SpecError(
+        f"the inputs of `{job.name}` changed between planning and sending{place}",
+        next="Let whatever writes them finish, then run again: nothing that was answered is lost.",
+        rule="source-changed",
+    )
+
+
+@contextmanager
+def plan_job(
+    spec: Path, options: PlanOptions, *, env: Mapping[str, str], stdin: Stdin | BinaryIO
+) -> Iterator[PlannedJob]:
+    """Load one spec and render all its requests. Raises SpecError with every problem found."""
+    job = load_job(spec, options.load, env=env)
+    spool = stdin if isinstance(stdin, Stdin) else Stdin(stdin)
+    stamps = Stamps()
+    ledger = PlanLedger()
+    try:
+        rows = read_rows(job, options.selection, stdin=spool, stamps=stamps)
+        requests = RequestBuilder(job, service=options.service).requests(rows)
+        plan = ledger.add(requests, cells=len(job.cells), repeat=job.repeat)
+        errors = [problem for problem in plan.problems if problem.is_error]
+        if errors:
+            raise SpecError.of(errors)
+        yield PlannedJob(job, plan, ledger, options, spool, stamps)
+    finally:
+        ledger.close()
+        if spool is not stdin:
+            spool.close()
+
+
+@contextmanager
+def plan_jobs(
+    specs: Sequence[Path], options: PlanOptions, *, env: Mapping[str, str], stdin: BinaryIO
+) -> Iterator[list[PlannedJob]]:
+    """Plan every spec before anything is sent: one bad spec sends nothing, and all their problems come together."""
+    planned: list[PlannedJob] = []
+    problems: list[Problem] = []
+    with ExitStack() as stack:
+        spool = Stdin(stdin)
+        stack.callback(spool.close)
+        for spec in specs:
+            try:
+                planned.append(stack.enter_context(plan_job(spec, options, env=env, stdin=spool)))
+            except SpecError as error:
+                problems += error.problems
+        problems += same_names(planned)
+        if problems:
+            raise SpecError.of(problems)
+        yield planned
+
+
+def same_names(planned: Sequence[PlannedJob]) -> list[Problem]:
+    """Two specs with one name would write into one folder."""
+    first: dict[str, Path] = {}
+    problems = []
+    for job in (one.job for one in planned):
+        other = first.setdefault(job.name, job.path)
+        if other is not job.path:
+            what = f"`{other}` and `{job.path}` are both named `{job.name}`"
+            problems.append(
+                Problem("same-name", what, Position(str(job.path)), "name", "Give one of them another `name:`.")
+            )
+    return problems
+
+
+# ---------------------------------------------------------------- run
+
+
+def no_observer(planned: PlannedJob, answered: int) -> Callable[[Event], None]:
+    return lambda event: None
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How planned jobs are sent. outputs: the folder that holds a folder per job. arguments: as typed, for run.json."""
+
+    outputs: Path
+    simulate: bool = False
+    fresh: bool = False
+    concurrency: int | None = None
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class World:
+    """What a run happens in. observer: called when a job starts, with how many of its requests have an answer."""
+
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    observer: Callable[[PlannedJob, int], Callable[[Event], None]] = no_observer
+    rng: random.Random = field(default_factory=random.Random)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How one job's sitting ended: what is on disk, why it ended, and the exit code that asks for."""
+
+    summary: Summary
+    ended: Ended
+    exit_code: int
+
+
+async def run_jobs(
+    planned: Sequence[PlannedJob], options: RunOptions, stop: Stop, world: World
+) -> AsyncIterator[Finished]:
+    """Send the jobs one after the other and yield how each ended; one that could not go on is the last."""
+    async with simulator_if(options.simulate) as server:
+        for one in planned:
+            finished = await run_job(one, options, stop, world, server)
+            yield finished
+            if stop.reason or finished.ended.failure:
+                return
+
+
+@asynccontextmanager
+async def simulator_if(wanted: bool) -> AsyncIterator[str | None]:
+    """The address of a simulator that lives as long as the run, or None when the real API is asked."""
+    if not wanted:
+        yield None
+        return
+    from runner.simulator import Simulator, SimulatorConfig
+
+    async with Simulator(SimulatorConfig(latency=SIMULATED_LATENCY)) as simulator:
+        yield simulator.url
+
+
+async def run_job(
+    one: PlannedJob, options: RunOptions, stop: Stop, world: World, server: str | None = None
+) -> Finished:
+    """One sitting of one job: open client and run, send what has no answer yet, write down how it ended.
+
+    The client comes first: without credentials nothing is written and nothing is sent.
+    """
+    from runner.claude.client import open_client
+    from runner.engine.clock import RealClock
+    from runner.engine.live import run_live
+    from runner.store import open_run
+
+    settings = one.job.run
+    concurrency = options.concurrency or settings.concurrency
+    client_options = {"base_url": server, "api_key": SIMULATOR_KEY} if server else {}
+    async with open_client(
+        timeout=settings.request_timeout,
+        stream=settings.stream,
+        concurrency=concurrency,
+        env=world.env,
+        **client_options,
+    ) as client:
+        clock = RealClock()
+        folder = options.outputs / one.job.name
+        with open_run(folder, manifest=manifest(one, options), plan=one.plan, fresh=options.fresh, clock=clock) as run:
+            ended = await run_live(
+                waiting(one, run),
+                send=client.send,
+                sink=run,
+                concurrency=concurrency,
+                retry=settings.retry,
+                clock=clock,
+                rng=world.rng,
+                stop=stop,
+                observe=world.observer(one, run.answered_count),
+            )
+            answer_identical(one, run)
+            summary = run.finish(end=end_of(ended))
+    return Finished(summary, ended, exit_code(summary, ended))
+
+
+def manifest(one: PlannedJob, options: RunOptions) -> Mapping[str, object]:
+    from runner.store import describe_run
+
+    selection = one.options.selection
+    return describe_run(
+        job=one.job.name,
+        spec=one.job.path,
+        root=one.job.root,
+        files=[*one.job.files, *data_files(one.job)],
+        arguments=options.arguments,
+        simulated=options.simulate,
+        limited=bool(selection.only or selection.limit),
+    )
+
+
+def data_files(job: JobSpec) -> list[Path]:
+    """The input files a spec names one by one; what a glob finds is in the results' `source`."""
+    named = [source for source in job.inputs if source.kind == "file" and source.path != "-"]
+    return [job.confine.resolve(source.path, base=source.base) for source in named]
+
+
+def waiting(one: PlannedJob, run: RunWriter) -> Iterator[Request]:
+    """The requests to send now: those without an answer, and of identical ones the first."""
+    for request in one.requests():
+        if not run.answered(request.n) and one.ledger.first_of(request.n) is None:
+            yield request
+
+
+def answer_identical(one: PlannedJob, run: RunWriter) -> None:
+    """Requests equal to an earlier one get its answer, none of them is sent. Read once more, for their own rows."""
+    if not one.plan.identical:
+        return
+    for request in one.requests():
+        first = one.ledger.first_of(request.n)
+        if first is not None and not run.answered(request.n):
+            run.write_reused(request, first)
+
+
+def end_of(ended: Ended) -> str:
+    """Why a sitting ended, in one word."""
+    if ended.stopped:
+        return ended.stopped
+    cause = ended.failure or ended.gave_up
+    return cause.kind if cause else "complete"
+
+
+def exit_code(summary: Summary, ended: Ended) -> int:
+    """The first that applies of 143, 130, 4, 75, 1 and 0 (docs/exit-codes.md)."""
+    if ended.stopped:
+        return 143 if ended.stopped == "terminated" else 130
+    if ended.failure:
+        return AccountError.exit_code
+    only_transient = summary.total - summary.good == summary.transient + summary.left
+    if ended.gave_up or (only_transient and not summary.all_good):
+        return TryLater.exit_code
+    return 0 if summary.all_good else 1
+
+
+def first_that_applies(codes: Sequence[int]) -> int:
+    """The exit code of several jobs."""
+    return next((code for code in (70, 143, 130, 4, 74, 75, 3, 1) if code in codes), 0)

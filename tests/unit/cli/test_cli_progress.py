@@ -1,0 +1,43 @@
+"""Progress without a terminal: a line every half minute, none for a short run, nothing when quiet."""
+
+from __future__ import annotations
+
+import io
+
+from runner.cli.progress import LINE_EVERY_SECONDS, Progress
+from runner.records import Attempt, AttemptEnded, Failure, Request, RequestDone, Result, Source
+
+REQUEST = Request(0, "a", {}, 0, "k", "claude-haiku-5-5", 10, b"{}", Source("x.csv", 2))
+DONE = RequestDone(Result(REQUEST, "ok"))
+BAD = RequestDone(Result(REQUEST, "refused"))
+RETRY = AttemptEnded(REQUEST, Attempt(1, "", 0.1, failure=Failure("overloaded", "busy")), waiting=1.5)
+
+
+def test_a_line_comes_only_when_its_time_has_come() -> None:
+    out, time = io.StringIO(), [0.0]
+    progress = Progress("triage", total=1000, done=10, stream=out, now=lambda: time[0])
+    progress(DONE)
+    progress(RETRY)
+    assert out.getvalue() == ""
+    time[0] = LINE_EVERY_SECONDS
+    progress(BAD)
+    progress(DONE)
+    assert out.getvalue() == "triage: 12 of 1,000 done, 1 good, 1 retries\n"
+    time[0] *= 2
+    progress(DONE)
+    assert out.getvalue().count("\n") == 2
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_bar_with_what_earlier_sittings_answered() -> None:
+    out = Terminal()
+    progress = Progress("triage", total=4, done=2, stream=out)
+    progress(DONE)
+    progress.close()
+    assert "triage" in out.getvalue()
+    assert "2/4" in out.getvalue()
+    assert "3/4" in out.getvalue()
