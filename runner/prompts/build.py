@@ -1,0 +1,198 @@
+"""Rows → Requests: every row, in every cell of the matrix, as often as `repeat` says.
+
+A row that cannot be rendered becomes a Request with a problem that names the template's line and the row; the
+plan decides what that means. Nothing is sent, nothing is kept from row to row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from runner.errors import Position, Problem, SpecError
+from runner.prompts.body import FieldFault, body_of, is_static, names_of, rendered
+from runner.prompts.context import CellContext, cell_context
+from runner.prompts.key import NotJson, json_bytes, request_key
+from runner.prompts.policy import BadRowPolicy
+from runner.prompts.problems import together
+from runner.records import Json, Request, Row
+from runner.spec.job import CellSpec, JobSpec
+from runner.spec.template import TemplateFailure
+
+if TYPE_CHECKING:
+    from runner.spec.row_overrides import RowOverrides
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell, ready for rows. static: fields that are the same for every row; templated: the others."""
+
+    spec: CellSpec
+    context: CellContext
+    static: Mapping[str, Json]
+    templated: Mapping[str, Any]
+    reads_repeat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A body as sent, and as a tree for the key."""
+
+    tree: Mapping[str, Json]
+    text: bytes
+
+
+_Changes: TypeAlias = "RowOverrides | None"
+_INSTEAD: Mapping[str, str] = {"prompt": "messages", "messages": "prompt"}
+_TEXTS = ("system", "prompt", "messages")
+_BETAS: tuple[str, ...] = ()  # nothing the spec can say so far needs a beta header
+
+
+class _Unrenderable(Exception):
+    """This row makes no request in this cell."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(problems[0].what)
+        self.problems = problems
+
+
+class RequestBuilder:
+    """Builds the requests of one job. service: part of every key (`anthropic`, or with the origin of a base_url)."""
+
+    def __init__(self, job: JobSpec, *, service: str) -> None:
+        self._job = job
+        self._service = service
+        self._cells = [_ready(cell) for cell in job.cells]
+        self._policy = BadRowPolicy(job)
+
+    def requests(self, rows: Iterable[Row]) -> Iterator[Request]:
+        """Row by row, cell by cell, repeat by repeat, numbered from 0. Raises nothing for a bad row."""
+        numbers = count()
+        for row in rows:
+            changes, problem = self._changes(row)
+            for cell in self._cells:
+                yield from self._of_cell(row, cell, changes, problem, numbers)
+
+    def _of_cell(
+        self, row: Row, cell: _Cell, changes: _Changes, problem: Problem | None, numbers: Iterator[int]
+    ) -> Iterator[Request]:
+        made = problem or self._body(row, cell, 0, changes)
+        for repeat in range(self._job.repeat):
+            if repeat and problem is None and cell.reads_repeat:
+                made = self._body(row, cell, repeat, changes)
+            if isinstance(made, Problem):
+                yield _unsendable(next(numbers), row, cell.spec, repeat, made)
+            else:
+                yield self._request(next(numbers), row, cell.spec, repeat, made, changes)
+
+    def _changes(self, row: Row) -> tuple[_Changes, Problem | None]:
+        """What the row overrides, or why the row cannot be used."""
+        if row.problem is not None or not row.overrides:
+            return None, row.problem
+        from runner.spec.row_overrides import check_overrides, normal_overrides  # most jobs have none
+
+        wrong = check_overrides(row.overrides, self._job)
+        if wrong is None:
+            return normal_overrides(row.overrides, self._job), None
+        return None, self._at_row(row, Problem("row-overrides", wrong))
+
+    def _body(self, row: Row, cell: _Cell, repeat: int, changes: _Changes) -> _Body | Problem:
+        try:
+            body = body_of(_fields(row, cell, repeat, changes))
+            return _Body(body, json_bytes(body))
+        except _Unrenderable as error:
+            return together([self._at_row(row, problem) for problem in error.problems])
+        except NotJson as error:
+            problem = Problem("template-error", f"the request cannot be written as JSON: {error}")
+            return self._at_row(row, problem)
+
+    def _request(self, n: int, row: Row, cell: CellSpec, repeat: int, body: _Body, changes: _Changes) -> Request:
+        return Request(
+            n=n,
+            id=row.id,
+            cell=cell.values,
+            repeat=repeat,
+            key=request_key(self._service, _BETAS, body.tree, repeat),
+            model=body.tree["model"],
+            max_tokens=body.tree["max_tokens"],
+            body=body.text,
+            source=row.source,
+            row=row.values,
+            betas=_BETAS,
+            timeout=changes.timeout if changes else None,
+            retry=changes.retry if changes else None,
+        )
+
+    def _at_row(self, row: Row, problem: Problem) -> Problem:
+        """The problem with its row named in words, since its place is the template's if there is one."""
+        at = Position(row.source.file, row.source.line or 0)
+        where = problem.where or at
+        place = f"row `{row.id[:200]}`" if where == at else f"row `{row.id[:200]}` ({row.source})"
+        return replace(problem, what=f"in {place}: {problem.what}", where=where, severity=self._policy.severity(row))
+
+
+def _ready(cell: CellSpec) -> _Cell:
+    templated = {name: value for name, value in cell.fields.items() if not is_static(value)}
+    names = names_of(templated)
+    context = cell_context(cell, names)
+    return _Cell(
+        spec=cell,
+        context=context,
+        static={name: value for name, value in cell.fields.items() if name not in templated},
+        templated=templated,
+        reads_repeat="repeat" in names | names_of(context.templated),
+    )
+
+
+def _fields(row: Row, cell: _Cell, repeat: int, changes: _Changes) -> dict[str, Json]:
+    """The rendered fields of one request: the cell's, then the row's own. Raises _Unrenderable."""
+    if not changes:
+        return {**cell.static, **_rendered(cell.templated, row, cell, repeat)}
+    own = changes.fields
+    replaced = {*own, *(_INSTEAD[name] for name in own if name in _INSTEAD)}
+    templated = {name: value for name, value in cell.templated.items() if name not in replaced}
+    static = {name: value for name, value in cell.static.items() if name not in replaced}
+    texts = {name: own[name] for name in own if name in _TEXTS}
+    return {**static, **_rendered({**templated, **texts}, row, cell, repeat), **own, **texts}
+
+
+def _rendered(fields: Mapping[str, Any], row: Row, cell: _Cell, repeat: int) -> dict[str, Json]:
+    """Every field is tried, so that all their problems are told at once."""
+    if not fields:
+        return {}
+    made: dict[str, Json] = {}
+    problems: list[Problem] = []
+    try:
+        context = cell.context(row, repeat)
+        for name, value in fields.items():
+            try:
+                made[name] = rendered(name, value, context)
+            except (TemplateFailure, FieldFault) as error:
+                problems.append(error.problem)
+    except TemplateFailure as error:
+        problems.append(error.problem)
+    except SpecError as error:  # the text of a file
+        problems.extend(error.problems)
+    if problems:
+        raise _Unrenderable(problems)
+    return made
+
+
+def _unsendable(n: int, row: Row, cell: CellSpec, repeat: int, problem: Problem) -> Request:
+    """A request that is only a place in the plan, and why it is nothing more."""
+    model, max_tokens = cell.fields.get("model"), cell.fields.get("max_tokens")
+    return Request(
+        n=n,
+        id=row.id,
+        cell=cell.values,
+        repeat=repeat,
+        key="",
+        model=model if isinstance(model, str) else "",
+        max_tokens=max_tokens if isinstance(max_tokens, int) else 0,
+        body=b"",
+        source=row.source,
+        row=row.values,
+        problem=problem,
+    )

@@ -1,0 +1,187 @@
+"""The ledger of a plan: every request in a temporary SQLite file, so that a million of them need no memory.
+
+It answers what only the whole plan can: which ids stand twice, which requests are identical, and whether a second
+reading still gives the same requests. The file belongs to this process and goes away with it; nothing here renders,
+and nothing is written under outputs/.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import islice
+from typing import Any, Final
+
+from runner.errors import Position, Problem
+from runner.prompts.key import canonical_json
+from runner.prompts.problems import ProblemList
+from runner.records import Json, ModelPlan, Plan, Request, Source
+
+_BATCH: Final = 2000
+_SETTINGS: Final = """
+PRAGMA page_size = 8192;
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA temp_store = FILE;
+PRAGMA cache_size = -4096;
+"""
+_TABLES: Final = """
+CREATE TABLE request (
+  n INTEGER PRIMARY KEY, id TEXT, cell INTEGER, repeat INTEGER, key BLOB, model INTEGER, max_tokens INTEGER,
+  bytes INTEGER, file INTEGER, line INTEGER
+);
+CREATE TABLE identical (n INTEGER PRIMARY KEY, first INTEGER);
+"""
+_DUPLICATE_IDS: Final = """
+SELECT id, min(n), max(n), count(*) FROM request WHERE n % :per_row = 0 GROUP BY id HAVING count(*) > 1
+ORDER BY min(n) LIMIT :most
+"""
+_IDENTICAL: Final = """
+INSERT INTO identical SELECT n, first FROM (
+  SELECT n, min(n) OVER (PARTITION BY key) AS first FROM request WHERE key != x''
+) WHERE n > first
+"""
+_MODELS: Final = """
+SELECT model, count(*), sum(bytes), sum(max_tokens) FROM request
+WHERE key != x'' AND n NOT IN (SELECT n FROM identical) GROUP BY model ORDER BY min(n)
+"""
+
+
+class PlanLedger:
+    """One plan. Use `add` once, then the questions, then `close`."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", isolation_level=None)  # "" is a private temporary file
+        self._db.executescript(_SETTINGS + _TABLES)
+        self._cells = _Numbered()
+        self._models = _Numbered()
+        self._files = _Numbered()
+        self._identical = 0
+
+    def add(self, requests: Iterable[Request], *, cells: int, repeat: int) -> Plan:
+        """Consumes the requests, which are numbered from 0 without gaps, and sums them up.
+
+        cells, repeat: requests a row = cells times repeat. Problems are values in the plan, errors first.
+        """
+        digest, problems, total = sha256(), ProblemList(), 0
+        rest = iter(requests)
+        self._db.execute("BEGIN")
+        while batch := list(islice(rest, _BATCH)):
+            self._db.executemany("INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(self._record, batch))
+            total += len(batch)
+            for request in batch:
+                digest.update(_identity(request))
+                if request.problem is not None:
+                    problems.add(request.problem)
+        self._find_identical()
+        self._db.execute("COMMIT")
+        per_row = max(1, cells * repeat)
+        for problem in self._duplicate_ids(per_row, problems.room):
+            problems.add(problem)
+        return Plan(
+            hash=digest.hexdigest(),
+            requests=total,
+            rows=total // per_row,
+            cells=cells,
+            repeat=repeat,
+            identical=self._identical,
+            bad=self._one("SELECT count(*) FROM request WHERE key = x''"),
+            models=self._model_plans(),
+            problems=problems.listed(),
+        )
+
+    def first_of(self, n: int) -> int | None:
+        """For a request identical to an earlier one, that one's n; else None."""
+        if not self._identical:
+            return None
+        found = self._db.execute("SELECT first FROM identical WHERE n = ?", (n,)).fetchone()
+        return found[0] if found else None
+
+    def keys(self) -> Iterator[str]:
+        """The key of every request in the order of n, "" for one that cannot be sent."""
+        for (key,) in self._db.execute("SELECT key FROM request ORDER BY n"):
+            yield key.hex()
+
+    def duplicates(self) -> Iterator[tuple[Request, int]]:
+        """The requests that an equal one answers, with that one's n. Their body and row are left empty."""
+        query = "SELECT request.*, first FROM identical JOIN request USING (n) ORDER BY n"
+        for *columns, first in self._db.execute(query):
+            yield self._request(columns), first
+
+    def close(self) -> None:
+        """Gives the temporary file back. Twice is fine."""
+        self._db.close()
+
+    def _record(self, request: Request) -> tuple[Any, ...]:
+        return (
+            request.n,
+            request.id,
+            self._cells.number(canonical_json(request.cell), request.cell) if request.cell else -1,
+            request.repeat,
+            bytes.fromhex(request.key),
+            self._models.number(request.model, request.model),
+            request.max_tokens,
+            len(request.body),
+            self._files.number(request.source.file, request.source.file),
+            request.source.line,
+        )
+
+    def _request(self, columns: Sequence[Any]) -> Request:
+        n, id, cell, repeat, key, model, max_tokens, _, file, line = columns
+        values: Mapping[str, Json] = {} if cell < 0 else self._cells[cell]
+        source = Source(self._files[file], line)
+        return Request(n, id, values, repeat, key.hex(), self._models[model], max_tokens, b"", source)
+
+    def _model_plans(self) -> tuple[ModelPlan, ...]:
+        """What is really sent, by model, in the order of first use: bad and identical requests are not."""
+        rows = self._db.execute(_MODELS)
+        return tuple(ModelPlan(self._models[model], *sums) for model, *sums in rows)
+
+    def _one(self, query: str) -> int:
+        return int(self._db.execute(query).fetchone()[0])
+
+    def _find_identical(self) -> None:
+        self._identical = self._db.execute(_IDENTICAL).rowcount
+
+    def _duplicate_ids(self, per_row: int, most: int) -> Iterator[Problem]:
+        """One problem an id, named with its first and its last place."""
+        for id, first, last, times in self._db.execute(_DUPLICATE_IDS, {"per_row": per_row, "most": most}).fetchall():
+            yield _duplicate_id(id, self._source(first), self._source(last), times)
+
+    def _source(self, n: int) -> Source:
+        file, line = self._db.execute("SELECT file, line FROM request WHERE n = ?", (n,)).fetchone()
+        return Source(self._files[file], line)
+
+
+class _Numbered:
+    """Small numbers for values that repeat: cells, models, files."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, int] = {}
+        self._values: list[Any] = []
+
+    def number(self, name: Any, value: Any) -> int:
+        number = self._numbers.setdefault(name, len(self._values))
+        if number == len(self._values):
+            self._values.append(value)
+        return number
+
+    def __getitem__(self, number: int) -> Any:
+        return self._values[number]
+
+
+def _identity(request: Request) -> bytes:
+    """What the plan's hash is made of: id, cell, repeat and key, a line each request."""
+    return canonical_json([request.id, request.cell, request.repeat, request.key]) + b"\n"
+
+
+def _duplicate_id(id: str, first: Source, last: Source, times: int) -> Problem:
+    places = f"at {first} and at {last}" if times == 2 else f"{times} times, first at {first}, last at {last}"
+    return Problem(
+        "duplicate-id",
+        f"the id `{id[:200]}` stands {places}",
+        Position(last.file, last.line or 0),
+        next="make ids unique: name another column with `id:`, or count the rows with `id: '#'`",
+    )

@@ -1,0 +1,118 @@
+"""The job as the rest of the program sees it: complete, frozen records. The defaults live here and nowhere else.
+
+Nothing here reads a file, checks a value or knows YAML: `load.py` fills these records, once, and after it
+no module looks at what the author wrote. A default that the API decides (thinking, effort) is absence, not a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from runner.errors import Position, Problem
+from runner.records import Json, RetryPolicy, Timeout
+
+if TYPE_CHECKING:
+    from runner.spec.paths import Confine
+    from runner.spec.template import Expression, Template, Templates
+
+DEFAULT_MAX_TOKENS: Final = 16_000
+DEFAULT_CONCURRENCY: Final = 20
+MAX_CELLS: Final = 10_000
+
+REQUEST_FIELDS: Final = (
+    "model",
+    "max_tokens",
+    "system",
+    "prompt",
+    "messages",
+    "effort",
+    "thinking",
+    "stop_sequences",
+    "metadata",
+    "service_tier",
+    "extra_body",
+)
+"""The spec's keys that become the request: what a matrix, a row's overrides and `--set` may change."""
+
+ROW_OVERRIDE_FIELDS: Final = (*REQUEST_FIELDS, "request_timeout", "retry")
+"""What a row may change for its own requests (the language's Precedence)."""
+
+StreamMode: TypeAlias = Literal["auto"] | bool
+
+
+@dataclass(frozen=True)
+class CellSpec:
+    """One combination of the matrix, or the whole job when there is none.
+
+    values: what the matrix set, `{}` without one. fields: the request fields that are set, normalised, in the
+    spec's spelling; a templated string is a `Template`. `max_tokens` is always there. `system` is a str, a Template
+    or a list of `{"type": "text", "text": …}`; `prompt` a str or Template, or else `messages` a list of
+    `{"role", "content"}` whose content is a str, a Template or a list of blocks; `thinking` has the API's shape.
+    vars: the declared variables with what matrix and `--var` set. cli_vars: `--var` alone; it wins over everything.
+    """
+
+    index: int
+    values: Mapping[str, Json]
+    fields: Mapping[str, Any]
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    cli_vars: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class InputSource:
+    """Where rows come from: inline rows, one file, a glob, or a list of paths on stdin.
+
+    path: as written; `-` is stdin. id: None (a column `id`, the path or the number), a column's name, `#` for the
+    row's number, or a Template. base: the folder `path` is relative to. row_positions: one per inline row.
+    """
+
+    kind: Literal["rows", "file", "glob", "paths"]
+    at: Position
+    base: Path
+    rows: tuple[Mapping[str, Json], ...] = ()
+    path: str = ""
+    format: str | None = None
+    match: str | None = None
+    id: str | Template | None = None
+    where: Expression | None = None
+    limit: int | None = None
+    on_bad_row: Literal["stop", "skip"] = "stop"
+    on_empty: Literal["error", "ok"] = "error"
+    overrides: str | None = None
+    row_positions: tuple[Position, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """How requests are sent; none of it changes an answer or a key. concurrency: requests in flight at once."""
+
+    concurrency: int = DEFAULT_CONCURRENCY
+    request_timeout: Timeout = field(default_factory=Timeout)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    stream: StreamMode = "auto"
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A job, complete. cells: at least one. inputs: empty means one row without variables.
+
+    set_fields: what `--set` wrote: top-level keys, and the parts of `run`; they win over matrix and row overrides.
+    names: every name its templates read. files: every file read for the spec itself, the spec first.
+    """
+
+    path: Path
+    root: Path
+    confine: Confine
+    name: str
+    cells: tuple[CellSpec, ...]
+    templates: Templates
+    inputs: tuple[InputSource, ...] = ()
+    repeat: int = 1
+    run: RunSpec = field(default_factory=RunSpec)
+    set_fields: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    files: tuple[Path, ...] = ()
+    warnings: tuple[Problem, ...] = ()

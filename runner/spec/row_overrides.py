@@ -1,0 +1,83 @@
+"""What a row may change for its own requests: literal values, checked like the spec's, never templates.
+
+For rows while they are planned; pure but for the schema's memory of values seen before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.records import Json, RetryPolicy, Timeout
+from runner.spec.fields import normal_field, written_fields
+from runner.spec.job import ROW_OVERRIDE_FIELDS, JobSpec
+from runner.spec.near import did_you_mean, listed
+from runner.spec.schema import check_field
+from runner.spec.settings import retry_over, timeout_over
+
+_ALSO_READ = "output_config"  # the API's own spelling of `effort`
+
+
+@dataclass(frozen=True, slots=True)
+class RowOverrides:
+    """fields: request fields as in `CellSpec.fields`, all literal. timeout, retry: None when the row says nothing."""
+
+    fields: Mapping[str, Json] = field(default_factory=dict)
+    timeout: Timeout | None = None
+    retry: RetryPolicy | None = None
+
+
+def check_overrides(overrides: Json, job: JobSpec) -> str | None:
+    """What is wrong with a row's overrides, in one line; None when nothing is."""
+    if not isinstance(overrides, Mapping):
+        return "a row's overrides are a map of request fields"
+    faults = [fault for name, value in overrides.items() if (fault := _fault(str(name), value, job))]
+    return "; ".join(faults) or None
+
+
+def normal_overrides(overrides: Mapping[str, Json], job: JobSpec) -> RowOverrides:
+    """The overrides as settings of one row's requests, without what `--set` decided. Only for checked ones."""
+    kept = {name: value for name, value in overrides.items() if name not in job.set_fields}
+    return RowOverrides(
+        {name: _literal(name, value) for name, (value, _) in written_fields(kept).items()},
+        timeout_over(job.run.request_timeout, kept["request_timeout"]) if "request_timeout" in kept else None,
+        retry_over(job.run.retry, kept["retry"]) if "retry" in kept else None,
+    )
+
+
+def _fault(name: str, value: Json, job: JobSpec) -> str | None:
+    if name not in ROW_OVERRIDE_FIELDS and name != _ALSO_READ:
+        hint = did_you_mean(
+            name, ROW_OVERRIDE_FIELDS, otherwise=f"a row may set {listed(ROW_OVERRIDE_FIELDS, most=20)}"
+        )
+        return f"a row cannot set `{name}`: {hint}"
+    if _names_file(value if name != "messages" else [m.get("content") for m in _maps(value)]):
+        return f"`{name}`: a row's overrides are literal text, `file` is for the spec"
+    other = {"prompt": "messages", "messages": "prompt"}.get(name)
+    if other and all(other in cell.fields for cell in job.cells):
+        return f"a row cannot set `{name}`: the spec has `{other}`"
+    return check_field(name, value)
+
+
+def _names_file(value: Json) -> bool:
+    if isinstance(value, Mapping):
+        return "file" in value
+    return isinstance(value, list) and any(_names_file(item) for item in value)
+
+
+def _maps(value: Json) -> list[Mapping[str, Json]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _literal(name: str, value: Json) -> Any:
+    """In the shape that `CellSpec.fields` has: blocks with their type, thinking as the API says it."""
+    if name == "system":
+        return _blocks(value)
+    if name == "messages":
+        return [{**message, "content": _blocks(message["content"])} for message in value]
+    return normal_field(name, value)
+
+
+def _blocks(value: Json) -> Json:
+    return [{"type": "text", **block} for block in value] if isinstance(value, list) else value
