@@ -244,7 +244,7 @@ def manifest(one: PlannedJob, options: RunOptions) -> Mapping[str, object]:
         job=one.job.name,
         spec=one.job.path,
         root=one.job.root,
-        files=[*one.job.files, *data_files(one.job)],
+        files=[*one.job.files, *one.job.templates.files, *data_files(one.job)],
         arguments=options.arguments,
         simulated=options.simulate,
         limited=bool(selection.only or selection.limit),

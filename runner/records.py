@@ -38,6 +38,7 @@ class Row:
 
     values: column → value; CSV cells are strings. A glob's row answers `values["text"]` by reading the file,
     but does not list it. problem: set when the row could not be read; its values are then empty.
+    skip: its source's `on_bad_row`; a row that cannot be used is left out instead of stopping the job.
     """
 
     number: int
@@ -46,6 +47,7 @@ class Row:
     source: Source
     overrides: Mapping[str, Json] = field(default_factory=dict)
     problem: Problem | None = None
+    skip: bool = False
 
 
 # ---------------------------------------------------------------- requests

@@ -81,19 +81,20 @@ def _judged(entry: Entry, where: Expression, context: RowContext) -> Entry | Non
 
 def _row(entry: Entry, number: int, name: Namer, overrides: str | None, source: InputSource) -> Row:
     values, where, problem = entry
+    skip = source.on_bad_row == "skip"
     if problem is None:
         try:
             if overrides is None or overrides not in values:
-                return Row(number, name(values, number), values, where)
+                return Row(number, name(values, number), values, where, skip=skip)
             changed = _overrides(values.pop(overrides), overrides)
-            return Row(number, name(values, number), values, where, changed)
+            return Row(number, name(values, number), values, where, changed, skip=skip)
         except BadRow as bad:
             problem = bad.problem(where)
         except (TemplateFailure, SpecError) as error:
             problem = _template_problem(error, where)
-    if source.on_bad_row == "skip":
+    if skip:
         problem = replace(problem, severity="warning")
-    return Row(number, numbered_id(number), {}, where, problem=problem)
+    return Row(number, numbered_id(number), {}, where, problem=problem, skip=skip)
 
 
 def _overrides(value: Json, column: str) -> dict[str, Json]:

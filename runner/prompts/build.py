@@ -15,7 +15,6 @@ from runner.errors import Position, Problem, SpecError
 from runner.prompts.body import FieldFault, body_of, is_static, names_of, rendered
 from runner.prompts.context import CellContext, cell_context
 from runner.prompts.key import NotJson, json_bytes, request_key
-from runner.prompts.policy import BadRowPolicy
 from runner.prompts.problems import together
 from runner.records import Json, Request, Row
 from runner.spec.job import CellSpec, JobSpec
@@ -65,7 +64,6 @@ class RequestBuilder:
         self._job = job
         self._service = service
         self._cells = [_ready(cell) for cell in job.cells]
-        self._policy = BadRowPolicy(job)
 
     def requests(self, rows: Iterable[Row]) -> Iterator[Request]:
         """Row by row, cell by cell, repeat by repeat, numbered from 0. Raises nothing for a bad row."""
@@ -130,7 +128,9 @@ class RequestBuilder:
         at = Position(row.source.file, row.source.line or 0)
         where = problem.where or at
         place = f"row `{row.id[:200]}`" if where == at else f"row `{row.id[:200]}` ({row.source})"
-        return replace(problem, what=f"in {place}: {problem.what}", where=where, severity=self._policy.severity(row))
+        return replace(
+            problem, what=f"in {place}: {problem.what}", where=where, severity="warning" if row.skip else "error"
+        )
 
 
 def _ready(cell: CellSpec) -> _Cell:

@@ -8,7 +8,7 @@ and nothing is written under outputs/.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Final
@@ -16,7 +16,7 @@ from typing import Any, Final
 from runner.errors import Position, Problem
 from runner.prompts.key import canonical_json
 from runner.prompts.problems import ProblemList
-from runner.records import Json, ModelPlan, Plan, Request, Source
+from runner.records import ModelPlan, Plan, Request, Source
 
 _BATCH: Final = 2000
 _SETTINGS: Final = """
@@ -29,8 +29,7 @@ PRAGMA cache_size = -4096;
 """
 _TABLES: Final = """
 CREATE TABLE request (
-  n INTEGER PRIMARY KEY, id TEXT, cell INTEGER, repeat INTEGER, key BLOB, model INTEGER, max_tokens INTEGER,
-  bytes INTEGER, file INTEGER, line INTEGER
+  n INTEGER PRIMARY KEY, id TEXT, key BLOB, model INTEGER, max_tokens INTEGER, bytes INTEGER, file INTEGER, line INTEGER
 );
 CREATE TABLE identical (n INTEGER PRIMARY KEY, first INTEGER);
 """
@@ -55,7 +54,6 @@ class PlanLedger:
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)  # "" is a private temporary file
         self._db.executescript(_SETTINGS + _TABLES)
-        self._cells = _Numbered()
         self._models = _Numbered()
         self._files = _Numbered()
         self._identical = 0
@@ -69,7 +67,7 @@ class PlanLedger:
         rest = iter(requests)
         self._db.execute("BEGIN")
         while batch := list(islice(rest, _BATCH)):
-            self._db.executemany("INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(self._record, batch))
+            self._db.executemany("INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(self._record, batch))
             total += len(batch)
             for request in batch:
                 digest.update(_identity(request))
@@ -104,12 +102,6 @@ class PlanLedger:
         for (key,) in self._db.execute("SELECT key FROM request ORDER BY n"):
             yield key.hex()
 
-    def duplicates(self) -> Iterator[tuple[Request, int]]:
-        """The requests that an equal one answers, with that one's n. Their body and row are left empty."""
-        query = "SELECT request.*, first FROM identical JOIN request USING (n) ORDER BY n"
-        for *columns, first in self._db.execute(query):
-            yield self._request(columns), first
-
     def close(self) -> None:
         """Gives the temporary file back. Twice is fine."""
         self._db.close()
@@ -118,8 +110,6 @@ class PlanLedger:
         return (
             request.n,
             request.id,
-            self._cells.number(canonical_json(request.cell), request.cell) if request.cell else -1,
-            request.repeat,
             bytes.fromhex(request.key),
             self._models.number(request.model, request.model),
             request.max_tokens,
@@ -127,12 +117,6 @@ class PlanLedger:
             self._files.number(request.source.file, request.source.file),
             request.source.line,
         )
-
-    def _request(self, columns: Sequence[Any]) -> Request:
-        n, id, cell, repeat, key, model, max_tokens, _, file, line = columns
-        values: Mapping[str, Json] = {} if cell < 0 else self._cells[cell]
-        source = Source(self._files[file], line)
-        return Request(n, id, values, repeat, key.hex(), self._models[model], max_tokens, b"", source)
 
     def _model_plans(self) -> tuple[ModelPlan, ...]:
         """What is really sent, by model, in the order of first use: bad and identical requests are not."""

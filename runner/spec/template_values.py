@@ -144,6 +144,6 @@ def kind_of(value: Any) -> str:
     if value is None:
         return "null"
     for types, name in _KINDS:
-        if isinstance(value, types):  # type: ignore[arg-type]  # isinstance takes nested tuples
+        if isinstance(value, types):
             return name
     return f"a {type(value).__name__}"

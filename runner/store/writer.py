@@ -11,33 +11,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from runner.models.summary import Summary
-from runner.records import Attempt, Plan, Request, Result, Source
+from runner.records import Attempt, Plan, Request, Result
 from runner.store.files import AppendFile, Replace, from_json, to_json
 from runner.store.finishing import Ending, finish_run
 from runner.store.index import ANSWERED, NONE, ResultIndex, state_of
 from runner.store.lock import JobLock
 from runner.store.syncing import GroupedSync
 from runner.store.times import Clock
-
-
-class Planned(Protocol):
-    """What `write_reused` asks of a request of the plan; a Request has it all."""
-
-    @property
-    def n(self) -> int: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def cell(self) -> Mapping[str, Any]: ...
-    @property
-    def repeat(self) -> int: ...
-    @property
-    def source(self) -> Source: ...
-    @property
-    def row(self) -> Mapping[str, Any]: ...
 
 
 class RunWriter:
@@ -97,7 +80,7 @@ class RunWriter:
         """The first thing done with a reply. Raises OutputError when it cannot be written."""
         self._write_result(result.to_json(job=self.run["job"], run=self.run_id))
 
-    def write_reused(self, request: Planned, first_n: int) -> bool:
+    def write_reused(self, request: Request, first_n: int) -> bool:
         """Give a request the result of the identical request first_n; False when that one has none yet."""
         first = self.result_of(first_n)
         if first is None:

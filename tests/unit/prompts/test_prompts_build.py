@@ -18,7 +18,7 @@ from runner.prompts.build import RequestBuilder
 from runner.prompts.key import request_key
 from runner.prompts.problems import SeveralProblems
 from runner.records import Request, RetryPolicy, Row, Source
-from runner.spec.job import InputSource, JobSpec
+from runner.spec.job import JobSpec
 
 MakeJob = Callable[..., JobSpec]
 MakeRow = Callable[..., Row]
@@ -304,27 +304,13 @@ def test_a_row_that_could_not_be_read_keeps_its_places_in_the_plan(make_job: Mak
     ]
 
 
-@pytest.mark.parametrize(("policy", "severity"), [("stop", "error"), ("skip", "warning")])
-def test_on_bad_row_decides_how_bad_it_is(
-    make_job: MakeJob, make_row: MakeRow, tmp_path: Path, policy: Any, severity: str
+@pytest.mark.parametrize(("skip", "severity"), [(False, "error"), (True, "warning")])
+def test_the_source_of_a_row_decides_how_bad_it_is(
+    make_job: MakeJob, make_row: MakeRow, skip: bool, severity: str
 ) -> None:
-    source = InputSource("file", Position("job.yaml", 9), tmp_path.resolve(), path="data/t.csv", on_bad_row=policy)
-    problem = only(make_job(inputs=(source,)), make_row()).problem
+    problem = only(make_job(), replace(make_row(), skip=skip)).problem
     assert problem is not None
     assert problem.severity == severity
-
-
-def test_sources_with_different_policies(make_job: MakeJob, make_row: MakeRow, tmp_path: Path) -> None:
-    at, base = Position("job.yaml", 9), tmp_path.resolve()
-    skip = InputSource("file", at, base, path="./data/t.csv", on_bad_row="skip")
-    stop = InputSource("file", at, base, path="data/u.csv")
-    rows = [
-        make_row(1),
-        replace(make_row(2), source=Source("data/u.csv", 2)),
-        replace(make_row(3), source=Source("x.md")),
-    ]
-    made = build(make_job(inputs=(skip, stop)), *rows)
-    assert [one.problem and one.problem.severity for one in made] == ["warning", "error", "error"]
 
 
 def test_rows_are_consumed_one_by_one(make_job: MakeJob, make_row: MakeRow) -> None:
