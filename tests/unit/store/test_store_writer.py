@@ -255,14 +255,13 @@ def test_a_disk_that_fails_at_the_end_keeps_every_result(job):
 def test_a_reply_that_cannot_be_written_is_an_output_error(job):
     with job.open() as run:
         run.done(ok(0))
+        run._sync.files = (run.journal,)  # /dev/full takes no sync either, and this is about the write
         full = os.open("/dev/full", os.O_WRONLY)
         os.dup2(full, run.results.handle)
         os.close(full)
         with pytest.raises(OutputError, match=r"results\.jsonl"):
             run.done(ok(1))
         assert not run.answered(1)
-        # /dev/full takes no sync either: closing may say so.
-        run._sync.files = (run.journal,)
 
 
 def test_an_outputs_folder_that_is_a_file_is_an_output_error(job):

@@ -1,0 +1,68 @@
+"""What does not send does not pay for the SDK: `import anthropic` takes one to two seconds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness import CHECKOUT, SPECS, Command
+
+TRIAGE = str(SPECS / "triage.yaml")
+LOADED = """
+import json, sys
+from runner.cli import main
+try:
+    main(sys.argv[2:])
+except SystemExit as ended:
+    code = ended.code
+roots = sorted({name.partition(".")[0] for name in sys.modules})
+with open(sys.argv[1], "w", encoding="utf-8") as file:
+    json.dump({"code": code, "roots": roots}, file)
+"""
+
+WITHOUT_ANTHROPIC = [
+    ["--help"],
+    ["--version"],
+    *([command, "--help"] for command in ("run", "validate", "plan", "render", "show", "runs", "simulate", "init")),
+    ["schema", "--help"],
+    ["completion", "--help"],
+    ["validate", TRIAGE],
+    ["plan", TRIAGE],
+    ["render", TRIAGE],
+    ["schema", "job"],
+    ["completion", "bash"],
+]
+
+
+def loaded(command: Command, arguments: list[str], report: Path) -> set[str]:
+    """The top-level packages that this command imported before it ended well."""
+    subprocess.run(
+        [sys.executable, "-c", LOADED, str(report), *arguments],
+        env=command.environment,
+        cwd=CHECKOUT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+    told = json.loads(report.read_text(encoding="utf-8"))
+    assert told["code"] in (0, None)
+    return set(told["roots"])
+
+
+@pytest.mark.parametrize("arguments", WITHOUT_ANTHROPIC, ids=lambda words: "-".join(Path(word).name for word in words))
+def test_never_imports_anthropic(arguments: list[str], promptrun: Command, tmp_path: Path) -> None:
+    roots = loaded(promptrun, arguments, tmp_path / "loaded.json")
+    assert not roots & {"anthropic", "aiohttp"}
+    if arguments[0] != "plan":  # a plan shows prices, and the price table has an HTTP client with it
+        assert not roots & {"genai_prices", "httpx2", "pydantic"}
+
+
+def test_show_and_runs_never_import_anthropic(promptrun: Command, tmp_path: Path) -> None:
+    promptrun.ok(SPECS / "capitals.yaml", "--simulate", "--limit", "2", "--output-dir", tmp_path)
+    run = str(next((tmp_path / "simulated" / "capitals").glob("*/run.json")).parent)
+    for arguments in (["show", run], ["show", run, "bo"], ["runs", "capitals", "--output-dir", str(tmp_path)]):
+        roots = loaded(promptrun, arguments, tmp_path / "loaded.json")
+        assert not roots & {"anthropic", "aiohttp", "httpx2", "pydantic"}, arguments
