@@ -144,9 +144,12 @@ def no_observer(planned: PlannedJob, answered: int) -> Callable[[Event], None]:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How planned jobs are sent. outputs: the folder that holds a folder per job. arguments: as typed, for run.json."""
+    """How planned jobs are sent. outputs: where the results go; None: outputs/ at the root of each job's project.
 
-    outputs: Path
+    arguments: as typed, for run.json.
+    """
+
+    outputs: Path | None = None
     simulate: bool = False
     fresh: bool = False
     concurrency: int | None = None
@@ -164,11 +167,12 @@ class World:
 
 @dataclass(frozen=True)
 class Finished:
-    """How one job's sitting ended: what is on disk, why it ended, and the exit code that asks for."""
+    """How one job's sitting ended: what is on disk below `outputs`, why it ended, the exit code that asks for."""
 
     summary: Summary
     ended: Ended
     exit_code: int
+    outputs: Path
 
 
 async def run_jobs(
@@ -179,7 +183,7 @@ async def run_jobs(
         for one in planned:
             finished = await run_job(one, options, stop, world, server)
             yield finished
-            if stop.reason or finished.ended.failure:
+            if stop.reason or finished.ended.failure or finished.ended.gave_up:
                 return
 
 
@@ -218,7 +222,7 @@ async def run_job(
         **client_options,
     ) as client:
         clock = RealClock()
-        folder = options.outputs / one.job.name
+        folder = job_folder(one.job, options.outputs, simulate=options.simulate)
         with open_run(folder, manifest=manifest(one, options), plan=one.plan, fresh=options.fresh, clock=clock) as run:
             ended = await run_live(
                 waiting(one, run),
@@ -233,7 +237,17 @@ async def run_job(
             )
             answer_identical(one, run)
             summary = run.finish(end=end_of(ended))
-    return Finished(summary, ended, exit_code(summary, ended))
+    return Finished(summary, ended, exit_code(summary, ended), outputs_of(one.job, options.outputs))
+
+
+def outputs_of(job: JobSpec, given: Path | None) -> Path:
+    return given or job.root / "outputs"
+
+
+def job_folder(job: JobSpec, given: Path | None, *, simulate: bool = False) -> Path:
+    """The folder of a job's runs. given: `--output-dir`. Simulated runs live apart."""
+    outputs = outputs_of(job, given)
+    return (outputs / "simulated" if simulate else outputs) / job.name
 
 
 def manifest(one: PlannedJob, options: RunOptions) -> Mapping[str, object]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from runner.errors import Problem
     from runner.pipeline import PlannedJob
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 SELECTION = (
     click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path)),
@@ -43,52 +44,59 @@ output_format = click.option(
 )
 
 
-def selection(function: Function) -> Function:
-    """SPEC… and the flags that choose and change what is run."""
+@dataclass(frozen=True)
+class Chosen:
+    """SPEC… and the flags that choose and change what is run, as typed."""
+
+    specs: tuple[Path, ...]
+    limit: int | None
+    only: tuple[str, ...]
+    variables: tuple[str, ...]
+    sets: tuple[str, ...]
+    allow_paths: tuple[Path, ...]
+
+
+def selection(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives the command SPEC… and the selection flags as one `Chosen`, its first argument."""
+
+    @wraps(function)
+    def command(**arguments: Any) -> Any:
+        chosen = Chosen(**{field.name: arguments.pop(field.name) for field in fields(Chosen)})
+        return function(chosen, **arguments)
+
     for decorate in reversed(SELECTION):
-        function = decorate(function)
-    return function
+        command = decorate(command)
+    return command
 
 
-def chosen_outputs(output_dir: Path | None, root: Path) -> Path:
-    """`--output-dir`, else PROMPTRUN_OUTPUT_DIR, else outputs/ at the project's root."""
+def given_outputs(output_dir: Path | None) -> Path | None:
+    """`--output-dir`, else PROMPTRUN_OUTPUT_DIR; None: outputs/ at the root of each spec's project."""
     if output_dir is not None:
         return output_dir
     named = os.environ.get("PROMPTRUN_OUTPUT_DIR")
-    return Path(named) if named else root / "outputs"
+    return Path(named) if named else None
 
 
 def outputs_here(output_dir: Path | None) -> Path:
     """The outputs of the project the current directory belongs to, for commands that take no spec."""
     from runner.spec.paths import project_root
 
-    return chosen_outputs(output_dir, project_root(Path.cwd() / "spec.yaml"))
+    return given_outputs(output_dir) or project_root(Path.cwd() / "spec.yaml") / "outputs"
 
 
 @contextmanager
-def reading_specs(
-    specs: tuple[Path, ...],
-    *,
-    limit: int | None,
-    only: tuple[str, ...],
-    variables: tuple[str, ...],
-    sets: tuple[str, ...],
-    allow_paths: tuple[Path, ...],
-    service: str,
-) -> Iterator[list[PlannedJob]]:
+def reading_specs(chosen: Chosen, *, service: str) -> Iterator[list[PlannedJob]]:
     """Load and plan every spec; all problems of all specs are raised together."""
-    import sys
-
     from runner.inputs import Selection
     from runner.pipeline import PlanOptions, plan_jobs
     from runner.spec.load import LoadOptions
 
     options = PlanOptions(
-        load=LoadOptions(sets=sets, vars=variables, allow_paths=allow_paths),
-        selection=Selection(only=only, limit=limit),
+        load=LoadOptions(sets=chosen.sets, vars=chosen.variables, allow_paths=chosen.allow_paths),
+        selection=Selection(only=chosen.only, limit=chosen.limit),
         service=service,
     )
-    with plan_jobs(specs, options, env=os.environ, stdin=sys.stdin.buffer) as planned:
+    with plan_jobs(chosen.specs, options, env=os.environ, stdin=sys.stdin.buffer) as planned:
         yield planned
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import chosen_outputs, output_dir, output_format, reading_specs, selection, service, warn
+from runner.cli.options import Chosen, given_outputs, output_dir, output_format, reading_specs, selection, service, warn
 
 
 @click.command("plan", epilog="Example:\n\n  promptrun plan specs/styles.yaml")
@@ -14,12 +14,7 @@ from runner.cli.options import chosen_outputs, output_dir, output_format, readin
 @output_dir
 @output_format
 def command(
-    specs: tuple[Path, ...],
-    limit: int | None,
-    only: tuple[str, ...],
-    variables: tuple[str, ...],
-    sets: tuple[str, ...],
-    allow_paths: tuple[Path, ...],
+    chosen: Chosen,
     output_dir: Path | None,
     output: str,
 ) -> None:
@@ -27,15 +22,14 @@ def command(
 
     When an unfinished run would go on, the plan says how much of it is answered.
     """
+    from runner.pipeline import job_folder
     from runner.report.text import plan_json, plan_text
     from runner.store import answered_before
 
-    with reading_specs(
-        specs, limit=limit, only=only, variables=variables, sets=sets, allow_paths=allow_paths, service=service()
-    ) as planned:
+    with reading_specs(chosen, service=service()) as planned:
         for one in planned:
             warn(one.job.warnings)
-            folder = chosen_outputs(output_dir, one.job.root) / one.job.name
+            folder = job_folder(one.job, given_outputs(output_dir))
             done = answered_before(folder, one.plan)
             if output == "json":
                 click.echo(plan_json(one.job.name, one.plan, done=done))

@@ -11,8 +11,9 @@ import click
 import orjson
 
 from runner.cli.options import (
+    Chosen,
     all_warnings,
-    chosen_outputs,
+    given_outputs,
     output_dir,
     output_format,
     outputs_here,
@@ -35,12 +36,7 @@ if TYPE_CHECKING:
 @output_format
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
 def command(
-    specs: tuple[Path, ...],
-    limit: int | None,
-    only: tuple[str, ...],
-    variables: tuple[str, ...],
-    sets: tuple[str, ...],
-    allow_paths: tuple[Path, ...],
+    chosen: Chosen,
     simulate: bool,
     fresh: bool,
     concurrency: int | None,
@@ -55,20 +51,11 @@ def command(
     """
     from runner.pipeline import RunOptions
 
-    with reading_specs(
-        specs,
-        limit=limit,
-        only=only,
-        variables=variables,
-        sets=sets,
-        allow_paths=allow_paths,
-        service=service(simulate),
-    ) as planned:
+    with reading_specs(chosen, service=service(simulate)) as planned:
         for one in planned:
             warn(all_warnings(one))
-        outputs = chosen_outputs(output_dir, planned[0].job.root)
         options = RunOptions(
-            outputs=outputs / "simulated" if simulate else outputs,
+            outputs=given_outputs(output_dir),
             simulate=simulate,
             fresh=fresh,
             concurrency=concurrency,
@@ -111,10 +98,10 @@ def tell(finished: Finished, options: RunOptions, *, quiet: bool, output: str) -
         click.echo(finished.summary.folder)
     if not quiet:
         command = shlex.join(["promptrun", *options.arguments])
-        click.echo(summary_text(finished.summary, command=command, elsewhere=elsewhere(options)), err=True)
+        click.echo(summary_text(finished.summary, command=command, elsewhere=elsewhere(finished)), err=True)
 
 
-def elsewhere(options: RunOptions) -> str:
+def elsewhere(finished: Finished) -> str:
     """The outputs folder, unless `promptrun show` typed here would look there by itself."""
-    outputs = options.outputs.parent if options.simulate else options.outputs
-    return "" if outputs.resolve() == outputs_here(None).resolve() else str(outputs)
+    outputs = finished.outputs.resolve()
+    return "" if outputs == outputs_here(None).resolve() else str(outputs)

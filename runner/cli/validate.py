@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from runner.cli.options import all_warnings, reading_specs, selection, service, warn
+from runner.cli.options import Chosen, all_warnings, reading_specs, selection, service, warn
 
 
 @click.command("validate", epilog="Example:\n\n  promptrun validate specs/triage.yaml specs/review.yaml")
 @selection
-def command(
-    specs: tuple[Path, ...],
-    limit: int | None,
-    only: tuple[str, ...],
-    variables: tuple[str, ...],
-    sets: tuple[str, ...],
-    allow_paths: tuple[Path, ...],
-) -> None:
+def command(chosen: Chosen) -> None:
     """Check specs and render every row, offline.
 
     All problems are printed at once, each with its place and the next step; exit code 2 when there is one.
     """
-    with reading_specs(
-        specs, limit=limit, only=only, variables=variables, sets=sets, allow_paths=allow_paths, service=service()
-    ) as planned:
+    with reading_specs(chosen, service=service()) as planned:
         for one in planned:
             warn(all_warnings(one))
             bad = f", {one.plan.bad:,} of them from bad rows" if one.plan.bad else ""
