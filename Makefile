@@ -24,6 +24,7 @@ help:
 demo: $(VENV)/.for-use
 	@echo "== demo: specs/triage.yaml on the simulator"
 	@$(BIN)/promptrun specs/triage.yaml --simulate
+	@echo "== the command is $(BIN)/promptrun"
 
 test: $(VENV)/.for-work
 	@echo "== test: pytest on every core"
