@@ -72,7 +72,7 @@ def changed_since_planning(job: JobSpec, request: Request | None) -> SpecError:
     place = f" at row `{request.id}` ({request.source})" if request else ""
     return SpecError(
         f"the inputs of `{job.name}` changed between planning and sending{place}",
-        next="Let whatever writes them finish, then run again: nothing that was answered is lost.",
+        next="Let whatever writes them finish, then run again.",
         rule="source-changed",
     )
 
@@ -183,7 +183,7 @@ async def run_jobs(
         for one in planned:
             finished = await run_job(one, options, stop, world, server)
             yield finished
-            if stop.reason or finished.ended.failure or finished.ended.gave_up:
+            if stop.reason or finished.ended.cause:
                 return
 
 
@@ -224,20 +224,33 @@ async def run_job(
         clock = RealClock()
         folder = job_folder(one.job, options.outputs, simulate=options.simulate)
         with open_run(folder, manifest=manifest(one, options), plan=one.plan, fresh=options.fresh, clock=clock) as run:
-            ended = await run_live(
-                waiting(one, run),
-                send=client.send,
-                sink=run,
-                concurrency=concurrency,
-                retry=settings.retry,
-                clock=clock,
-                rng=world.rng,
-                stop=stop,
-                observe=world.observer(one, run.answered_count),
-            )
-            answer_identical(one, run)
+            with summed_up(run):
+                ended = await run_live(
+                    waiting(one, run),
+                    send=client.send,
+                    sink=run,
+                    concurrency=concurrency,
+                    retry=settings.retry,
+                    clock=clock,
+                    rng=world.rng,
+                    stop=stop,
+                    observe=world.observer(one, run.answered_count),
+                )
+                answer_identical(one, run)
             summary = run.finish(end=end_of(ended))
     return Finished(summary, ended, exit_code(summary, ended), outputs_of(one.job, options.outputs))
+
+
+@contextmanager
+def summed_up(run: RunWriter) -> Iterator[None]:
+    """Inputs that change under a run end it like any other cause: with its files written, and a word on where."""
+    try:
+        yield
+    except SpecError as error:
+        summary = run.finish(end="source_changed")
+        what = f"the run ended with {summary.results:,} of {summary.total:,} requests answered"
+        kept = f"They are kept in {summary.folder}; other inputs make another plan, and that starts a new run."
+        raise SpecError.of([*error.problems, Problem("source-changed", what, next=kept)]) from error
 
 
 def outputs_of(job: JobSpec, given: Path | None) -> Path:
@@ -292,8 +305,7 @@ def end_of(ended: Ended) -> str:
     """Why a sitting ended, in one word."""
     if ended.stopped:
         return ended.stopped
-    cause = ended.failure or ended.gave_up
-    return cause.kind if cause else "complete"
+    return ended.cause.kind if ended.cause else "complete"
 
 
 def exit_code(summary: Summary, ended: Ended) -> int:

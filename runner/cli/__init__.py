@@ -9,12 +9,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from runner import __version__
 from runner.cli.exits import exit_code_of
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "run": "validate, plan and run specs",
@@ -49,12 +52,32 @@ class Commands(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, as_run(args))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            raise click.UsageError(unknown_command(args[0]), ctx)
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return super().shell_complete(ctx, incomplete) or [CompletionItem(incomplete, type="file")]
+
 
 def as_run(args: list[str]) -> list[str]:
-    """`promptrun specs/job.yaml …` means `promptrun run specs/job.yaml …`."""
-    if args and args[0] not in COMMANDS and any(is_spec(arg) for arg in args):
+    """`promptrun specs/job.yaml …` means `promptrun run specs/job.yaml …`, and so it does after a flag."""
+    if args and (is_spec(args[0]) or (args[0].startswith("-") and any(is_spec(arg) for arg in args))):
         return ["run", *args]
     return args
+
+
+def unknown_command(word: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, COMMANDS, n=1)
+    step = f"did you mean `{near[0]}`?" if near else "a spec ends in .yaml or holds a path separator"
+    return f"no such command `{word}`; {step}"
 
 
 def is_spec(argument: str) -> bool:

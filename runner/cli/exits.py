@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import sys
@@ -12,45 +13,51 @@ from pathlib import Path
 import click
 
 from runner import __version__
-from runner.errors import PromptrunError
+from runner.cli.streams import prepare_streams, say, silence, unheard
+from runner.errors import OutputError, PromptrunError
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+CANNOT_WRITE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
 
 def exit_code_of(command: click.Command, args: list[str]) -> int:
     """Run the command and say, in words and as a code, how it ended."""
-    use_utf8()
+    prepare_streams()
     try:
         ended = command.main(args, prog_name="promptrun", standalone_mode=False)
         sys.stdout.flush()
         return ended if isinstance(ended, int) else 0
     except click.ClickException as error:
-        error.show()
+        with unheard():
+            error.show()
         return error.exit_code
     except PromptrunError as error:
-        click.echo(str(error), err=True)
+        say(str(error))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        say("interrupted")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        return quiet_pipe()
+    except (BrokenPipeError, SystemExit):  # click exits by itself for a broken pipe, with 1, and after a completion
+        return no_reader()
+    except OSError as error:
+        return cannot_write(error) if error.errno in CANNOT_WRITE else report_bug(args)
     except Exception:
         return report_bug(args)
 
 
-def use_utf8() -> None:
-    """Names and replies hold any character; a Windows console or a C locale must not turn one into a crash."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-
-
-def quiet_pipe() -> int:
+def no_reader() -> int:
     """`promptrun render … | head` closes our stdout early: that is no error of ours."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    silence(sys.stdout)
     return 0
+
+
+def cannot_write(error: OSError) -> int:
+    """A full disk under stdout or a temporary file; what lies under outputs/ has errors of its own (`store`)."""
+    silence(sys.stdout)
+    place = f"`{error.filename}`" if error.filename else "standard output or a temporary file"
+    say(f"could not write {place}: {error.strerror}\n    Free some space, then run the same command again.")
+    return OutputError.exit_code
 
 
 def report_bug(args: list[str]) -> int:
@@ -66,5 +73,5 @@ def report_bug(args: list[str]) -> int:
         where = f"The report is in {Path(name)}. Read it before you send it to us."
     except OSError:
         where = report
-    click.echo(f"promptrun has a bug: {sys.exc_info()[1]!r}\n{where}", err=True)
+    say(f"promptrun has a bug: {sys.exc_info()[1]!r}\n{where}")
     return EXIT_BUG

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
+from runner.cli.streams import say
 from runner.errors import OutputError, SpecError
 
 SPEC = """\
@@ -64,7 +66,7 @@ def command(folder: Path) -> None:
         raise OutputError(f"cannot write into `{folder}`: {error.strerror}") from error
     for name in files:
         click.echo(f"wrote {folder / name}")
-    click.echo(f"\nNext: promptrun {folder / 'specs' / 'first-job.yaml'} --simulate", err=True)
+    say(f"\nNext: {shlex.join(['promptrun', str(folder / 'specs' / 'first-job.yaml'), '--simulate'])}")
 
 
 def refuse_to_overwrite(folder: Path, files: dict[str, str]) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli.streams import say
+
 if TYPE_CHECKING:
     from runner.errors import Problem
     from runner.pipeline import PlannedJob
@@ -113,7 +115,7 @@ def warn(problems: Sequence[Problem]) -> None:
     from runner.report.text import problems_text
 
     if problems:
-        click.echo(problems_text(problems), err=True)
+        say(problems_text(problems))
 
 
 def all_warnings(planned: PlannedJob) -> list[Problem]:

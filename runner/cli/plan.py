@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -34,4 +35,20 @@ def command(
             if output == "json":
                 click.echo(plan_json(one.job.name, one.plan, done=done))
             else:
-                click.echo(plan_text(one.job.name, one.plan, done=done, command=f"promptrun {one.job.path}"))
+                command = command_line(one.job.path, chosen, output_dir)
+                click.echo(plan_text(one.job.name, one.plan, done=done, command=command))
+
+
+def command_line(spec: Path, chosen: Chosen, output_dir: Path | None) -> str:
+    """What to type to run exactly what was planned."""
+    words = ["promptrun", str(spec)]
+    words += ["--limit", str(chosen.limit)] if chosen.limit else []
+    for option, values in (
+        ("--only", chosen.only),
+        ("--var", chosen.variables),
+        ("--set", chosen.sets),
+        ("--allow-path", chosen.allow_paths),
+    ):
+        for value in values:
+            words += [option, str(value)]
+    return shlex.join([*words, "--output-dir", str(output_dir)] if output_dir else words)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from tqdm import tqdm
 
+from runner.cli.streams import say, silence
 from runner.records import AttemptEnded, Event
 
 if TYPE_CHECKING:
@@ -29,6 +32,13 @@ class Progress:
         self.bar = tqdm(total=total, initial=done, desc=name, unit="req", file=stream) if stream.isatty() else None
 
     def __call__(self, event: Event) -> None:
+        """Take note. A terminal that has gone away ends the display, never the run."""
+        try:
+            self._take(event)
+        except OSError:
+            self.hide()
+
+    def _take(self, event: Event) -> None:
         if isinstance(event, AttemptEnded):
             self.retries += event.waiting is not None
             return
@@ -46,36 +56,45 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A message above the bar, or a line of its own."""
-        if self.bar is not None:
-            self.bar.write(text, file=self.stream)
-        else:
-            print(text, file=self.stream, flush=True)
+        try:
+            if self.bar is not None:
+                self.bar.write(text, file=self.stream)
+            else:
+                print(text, file=self.stream, flush=True)
+        except OSError:
+            self.hide()
+
+    def hide(self) -> None:
+        """Show nothing any more."""
+        self.bar, self.next_line = None, math.inf
+        silence(self.stream)
 
     def close(self) -> None:
         if self.bar is not None:
-            self.bar.close()
+            with suppress(OSError):
+                self.bar.close()
 
 
 class Shown:
     """The progress of the job that is running now, if any is to be shown."""
 
-    def __init__(self, quiet: bool, stream: TextIO | None = None) -> None:
-        self.quiet, self.stream = quiet, stream or sys.stderr
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
         self.progress: Progress | None = None
 
     def start(self, planned: PlannedJob, answered: int) -> Callable[[Event], None]:
         if self.quiet:
             return lambda event: None
         if answered:
-            print(f"going on: {answered:,} of {planned.plan.requests:,} are answered already", file=self.stream)
-        self.progress = Progress(planned.job.name, total=planned.plan.requests, done=answered, stream=self.stream)
+            self.say(f"going on: {answered:,} of {planned.plan.requests:,} are answered already")
+        self.progress = Progress(planned.job.name, total=planned.plan.requests, done=answered, stream=sys.stderr)
         return self.progress
 
     def say(self, text: str) -> None:
         if self.progress is not None:
             self.progress.say(text)
         else:
-            print(text, file=self.stream, flush=True)
+            say(text)
 
     def end(self) -> None:
         if self.progress is not None:

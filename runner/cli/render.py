@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import orjson
 
-from runner.cli.options import Chosen, reading_specs, selection, service
+from runner.cli.options import Chosen, all_warnings, reading_specs, selection, service, warn
 from runner.records import Request
 
 
@@ -14,10 +14,11 @@ from runner.records import Request
 def command(chosen: Chosen) -> None:
     """Print the exact request bodies, one JSON object a line.
 
-    Each line is {id, cell, repeat, key, body, betas}. Nothing is sent.
+    Each line is {id, cell, repeat, key, body, betas}. Nothing is sent. Rows that make no request are named on stderr.
     """
     with reading_specs(chosen, service=service()) as planned:
         for one in planned:
+            warn(all_warnings(one))
             for request in one.requests():
                 if request.problem is None:
                     click.echo(rendered(request))

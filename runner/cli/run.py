@@ -22,6 +22,7 @@ from runner.cli.options import (
     service,
     warn,
 )
+from runner.cli.streams import put, say
 
 if TYPE_CHECKING:
     from runner.pipeline import Finished, PlannedJob, RunOptions
@@ -89,16 +90,20 @@ async def send_all(planned: list[PlannedJob], options: RunOptions, *, quiet: boo
 
 
 def tell(finished: Finished, options: RunOptions, *, quiet: bool, output: str) -> None:
-    """The run's folder or its JSON object to stdout, the summary to stderr."""
-    from runner.report.text import summary_text
+    """The run's folder or its JSON object to stdout; the summary, or at least why it stopped, to stderr."""
+    from runner.report.text import cause_text, summary_text
 
+    summary, cause = finished.summary, finished.ended.cause
     if output == "json":
-        click.echo(orjson.dumps(finished.summary.to_json() | {"exit_code": finished.exit_code}))
+        failure = cause.to_json() if cause else None
+        put(orjson.dumps(summary.to_json() | {"failure": failure, "exit_code": finished.exit_code}))
     else:
-        click.echo(finished.summary.folder)
+        put(summary.folder)
     if not quiet:
         command = shlex.join(["promptrun", *options.arguments])
-        click.echo(summary_text(finished.summary, command=command, elsewhere=elsewhere(finished)), err=True)
+        say(summary_text(summary, cause, command=command, elsewhere=elsewhere(finished)))
+    elif cause:
+        say(cause_text(summary, cause))
 
 
 def elsewhere(finished: Finished) -> str:

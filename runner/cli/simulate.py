@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from runner.cli.streams import say
+
 
 @click.command("simulate", epilog="Example:\n\n  promptrun simulate --port 8083 --requests-per-minute 60")
 @click.option("--port", type=click.IntRange(0, 65535), default=8083, show_default=True, help="0 takes a free one.")
@@ -41,6 +43,6 @@ def configured(burst: int | None, faults: tuple[str, ...], settings: dict[str, A
 def announcer() -> Callable[[str], None]:
     def announce(url: str) -> None:
         click.echo(url)
-        click.echo(f"Simulating. Try: ANTHROPIC_BASE_URL={url} ANTHROPIC_API_KEY=any promptrun SPEC", err=True)
+        say(f"Simulating. Try: ANTHROPIC_BASE_URL={url} ANTHROPIC_API_KEY=any promptrun SPEC")
 
     return announce

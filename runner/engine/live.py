@@ -67,6 +67,11 @@ class Ended:
     abandoned: int = 0
     gave_up: Failure | None = None
 
+    @property
+    def cause(self) -> Failure | None:
+        """Why nothing more was sent, when the reason lies with the account or the API."""
+        return self.failure or self.gave_up
+
 
 async def run_live(
     requests: Iterator[Request],

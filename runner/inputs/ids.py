@@ -87,9 +87,6 @@ _OTHER: Final = 'choose another column with `id:`, or set `id: "#"` to number th
 
 
 def _columns(values: Mapping[str, Json], wanted: str) -> str:
-    only = next(iter(values), "")
-    if len(values) == 1 and (";" in only or "\t" in only):
-        return f"the header is one column, `{only}`: separate the cells with commas, or with tabs and `format: tsv`"
     if near := near_names(wanted, values):
         return f"did you mean `{near[0]}`?"
     return f"its columns are {listed(values)}" if values else "the row has no columns"

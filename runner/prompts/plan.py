@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Final
 
-from runner.errors import Position, Problem
+from runner.errors import OutputError, Position, Problem
 from runner.prompts.key import canonical_json
 from runner.prompts.problems import ProblemList
 from runner.records import ModelPlan, Plan, Request, Source
@@ -62,7 +63,12 @@ class PlanLedger:
         """Consumes the requests, which are numbered from 0 without gaps, and sums them up.
 
         cells, repeat: requests a row = cells times repeat. Problems are values in the plan, errors first.
+        Raises OutputError when the temporary file cannot be written.
         """
+        with _temporary_space():
+            return self._add(requests, cells, repeat)
+
+    def _add(self, requests: Iterable[Request], cells: int, repeat: int) -> Plan:
         digest, problems, total = sha256(), ProblemList(), 0
         rest = iter(requests)
         self._db.execute("BEGIN")
@@ -137,6 +143,17 @@ class PlanLedger:
     def _source(self, n: int) -> Source:
         file, line = self._db.execute("SELECT file, line FROM request WHERE n = ?", (n,)).fetchone()
         return Source(self._files[file], line)
+
+
+@contextmanager
+def _temporary_space() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise OutputError(
+            f"the plan's temporary file could not be written: {error}",
+            next="Free some space where temporary files lie, or name another folder in TMPDIR (on Windows TMP).",
+        ) from error
 
 
 class _Numbered:

@@ -11,7 +11,7 @@ BY_KIND: Mapping[str, str] = MappingProxyType(
         "overloaded": "The API was overloaded through all retries: run the same command again later.",
         "server_error": "The API failed through all retries: run the same command again later.",
         "timeout": "No answer came in time: raise `run.request_timeout`, or lower `max_tokens`, then run again.",
-        "connection": "The API could not be reached: check the network and proxy settings, then run again.",
+        "connection": "The API could not be reached: check network, proxy and `ANTHROPIC_BASE_URL`, then run again.",
         "truncated_stream": "The stream broke off through all retries: run the same command again.",
         "invalid_request": "The API refuses this request as it is: `promptrun render` shows what is sent.",
         "too_large": "The request is too large: shorten the row's text or split it.",

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 import orjson
 
 from runner.models.summary import Group, Summary
+from runner.records import Failure
 from runner.report.advice import advice
 from runner.report.words import count, duration, money, one_line
 
@@ -15,12 +16,14 @@ GROUPS_SHOWN = 8
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
 
 
-def summary_text(summary: Summary, *, command: str = "", elsewhere: str = "") -> str:
-    """The whole summary. command: what the user would type to run this job again.
+def summary_text(summary: Summary, cause: Failure | None = None, *, command: str = "", elsewhere: str = "") -> str:
+    """The whole summary. cause: what ended the run early; command: what the user would type to run this job again.
 
     elsewhere: the `--output-dir` a later command needs to find this run; "" when it looks there by itself.
     """
     lines = [_headline(summary)]
+    if cause:
+        lines += _cause_lines(summary, cause)
     for group in summary.groups[:GROUPS_SHOWN]:
         lines += _group_lines(group)
     hidden = len(summary.groups) - GROUPS_SHOWN
@@ -31,6 +34,11 @@ def summary_text(summary: Summary, *, command: str = "", elsewhere: str = "") ->
     facts["next"] = next_step(summary, command, elsewhere)
     lines += [f"{name:<9}{value}" for name, value in facts.items() if value]
     return "\n".join(lines)
+
+
+def cause_text(summary: Summary, cause: Failure) -> str:
+    """Why a run ended early, alone."""
+    return "\n".join([_headline(summary), *_cause_lines(summary, cause)])
 
 
 def summary_json(summary: Summary) -> str:
@@ -58,6 +66,19 @@ def _group_lines(group: Group) -> list[str]:
     lines = [f"  {group.count:,} {label}{message} (such as `{one_line(group.example, 60)}`)"]
     tip = advice(group.status, group.kind)
     return [*lines, f"    {tip}"] if tip else lines
+
+
+def _cause_lines(summary: Summary, cause: Failure) -> list[str]:
+    """What ended the run, and what to do about it unless the requests it failed say so already."""
+    label = f"{cause.kind} {cause.http_status or ''}".rstrip()
+    lines = [f"  stopped by {label}: {one_line(cause.message, 300)}"]
+    if cause.retry_after is not None and cause.scope == "attempt":
+        lines.append(
+            f"    The server asks to wait {duration(cause.retry_after)}: run the same command again after that."
+        )
+    elif cause.error_type and cause.kind not in [group.kind for group in summary.groups]:
+        lines.append(f"    {advice('failed', cause.kind)}")
+    return lines
 
 
 def _tokens(summary: Summary) -> str:

@@ -57,7 +57,7 @@ class Confine:
                 f"`{_ascii(written)}` is not a usable path: {error}", where=where, rule="bad-path"
             ) from None
         if not self.holds(path):
-            raise _outside(written, path.parent, where)
+            raise _outside(written, path if written.endswith("/") else path.parent, where)
         return path
 
     def file(self, written: str, *, base: Path, where: Position | None = None) -> Path:

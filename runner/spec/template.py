@@ -19,7 +19,7 @@ from jinja2.runtime import Context
 from runner.errors import Position, Problem, PromptrunError, SpecError
 from runner.records import Json
 from runner.spec.template_environment import Language, compile_nodes
-from runner.spec.template_errors import TemplateFailure, failure, syntax_problem
+from runner.spec.template_errors import Noun, TemplateFailure, failure, syntax_problem
 from runner.spec.template_files import Origin
 from runner.spec.template_values import Fault, to_json, to_text, within_bytes
 
@@ -132,10 +132,10 @@ class Templates:
             tree = self._parse("{{ " + source + " }}")  # spaces: `-x` is not `{{-`
             alone = _lone(tree)
             if alone is None:
-                raise Fault("template-syntax", "one expression is needed, without braces around it")
+                raise Fault("template-syntax", "it is not one expression")
             return Expression(source, where, self._names(tree, name), self._assign(alone, name), True)
         except Exception as error:
-            raise self._syntax_error(error, name) from None
+            raise self._syntax_error(error, name, noun="expression") from None
 
     def tree(self, value: Json, where_of: Callable[[tuple[Step, ...]], Position]) -> Any:
         """The JSON tree with every templated string compiled; keys are never templates. Raises SpecError with all."""
@@ -203,10 +203,10 @@ class Templates:
         except (SpecError, TemplateNotFound):
             return frozenset()
 
-    def _syntax_error(self, error: Exception, name: str) -> PromptrunError:
+    def _syntax_error(self, error: Exception, name: str, *, noun: Noun = "template") -> PromptrunError:
         if isinstance(error, SpecError):
             return error
-        return SpecError.of([syntax_problem(error, self._language, name)])
+        return SpecError.of([syntax_problem(error, self._language, name, noun=noun)])
 
 
 def _lone(tree: nodes.Template) -> nodes.Expr | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from jinja2 import TemplateSyntaxError
 from jinja2.exceptions import SecurityError
@@ -26,7 +26,11 @@ from runner.spec.template_values import Fault, kind_of
 ALWAYS: Final = ("row", "vars", "matrix", "repeat")
 _EXPRESSION: Final = re.compile(r"\{\{-?\s*(.+?)\s*-?\}\}")
 _NO_SUCH: Final = re.compile(r"No (filter|test) named '(.+)'")
-_RAW: Final = "to send braces as they are, write {% raw %}…{% endraw %} around them"
+Noun: TypeAlias = Literal["template", "expression"]
+_HOW: Final[Mapping[Noun, str]] = {
+    "template": "to send braces as they are, write {% raw %}…{% endraw %} around them",
+    "expression": "write one expression without braces around it, such as `row.lang == 'de'`",
+}
 _MOST: Final = 300
 
 
@@ -52,22 +56,22 @@ def failure(error: Exception, environment: Language, name: str, context: Mapping
     return TemplateFailure(replace(problem, where=line_of(origin, line, environment)))
 
 
-def syntax_problem(error: Exception, environment: Language, name: str) -> Problem:
-    """The Problem of text that is no template; it may stand in a file that `name` includes."""
+def syntax_problem(error: Exception, environment: Language, name: str, *, noun: Noun = "template") -> Problem:
+    """The Problem of text that is no template (no expression); it may stand in a file that `name` includes."""
     inner = getattr(error, "name", None)
     name = inner if inner in environment.files.origins else name
     line = (error.lineno if isinstance(error, TemplateSyntaxError) else None) or 1
     where = line_of(environment.files.origins[name], line, environment)
     if isinstance(error, (RecursionError, MemoryError)):
-        return Problem("template-syntax", "the template is nested too deeply", where)
+        return Problem("template-syntax", f"the {noun} is nested too deeply", where)
     message = (error.message if isinstance(error, TemplateSyntaxError) else None) or str(error)
     unknown = _NO_SUCH.match(message)
     if unknown:
         known = environment.filters if unknown[1] == "filter" else environment.tests
         step = did_you_mean(unknown[2], known, otherwise="see https://jinja.palletsprojects.com/templates/")
         return Problem("template-syntax", f"there is no {unknown[1]} `{unknown[2][:80]}`", where, next=step)
-    what = f"the template cannot be read: {_plain(message).rstrip('.')}"
-    return Problem("template-syntax", what, where, next=_RAW)
+    what = f"the {noun} cannot be read: {_plain(message).rstrip('.')}"
+    return Problem("template-syntax", what, where, next=_HOW[noun])
 
 
 def line_of(origin: Origin, line: int, language: Language) -> Position:

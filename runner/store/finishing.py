@@ -43,6 +43,7 @@ def finish_run(
     sitting.update(ended=ending.at, end=ending.end, seconds=round(ending.seconds, 3))
     tally = tally_results(folder, run, index)
     sitting["results"] = tally.results
+    run["simulated"] = run["simulated"] or tally.simulated > 0  # a simulator may also be reached by its address
     attempts = AttemptTally(index.total)
     attempts.load(folder / "journal.jsonl", index)
     summary = summarise(folder, run, index, tally, attempts)
@@ -115,7 +116,7 @@ def summarise(
         good=tally.good,
         finished=run["finished"],
         end=run["end"],
-        simulated=run["simulated"] or tally.simulated > 0,
+        simulated=run["simulated"],
         limited=run["limited"],
         ordered=run["ordered"],
         continued=len(run["sittings"]) > 1,

@@ -25,7 +25,7 @@ from runner.pipeline import (
     run_jobs,
 )
 from runner.records import Failure
-from runner.store import read_results
+from runner.store import read_results, read_run, read_usage
 
 SPEC = """\
 model: claude-haiku-5-5
@@ -81,8 +81,13 @@ def test_a_change_that_keeps_size_and_time_is_still_noticed(tmp_path: Path) -> N
     with plan_job(spec, PlanOptions(), env={}, stdin=io.BytesIO()) as planned:
         write_job(tmp_path, ["one", "ten"])
         os.utime(tmp_path / "words.csv", ns=(stat.st_atime_ns, stat.st_mtime_ns))
-        with pytest.raises(SpecError, match="changed between planning and sending at row `2`"):
+        with pytest.raises(SpecError, match="changed between planning and sending at row `2`") as caught:
             run([planned], tmp_path / "outputs")
+    assert "1 of 2 requests answered" in str(caught.value)
+    (folder,) = [path.parent for path in tmp_path.glob("outputs/simulated/job/*/run.json")]
+    assert str(folder) in str(caught.value)
+    assert read_run(folder)["end"] == "source_changed"
+    assert read_usage(folder)["tokens"]["output"] > 0
 
 
 def test_problems_of_all_specs_come_together(tmp_path: Path) -> None:

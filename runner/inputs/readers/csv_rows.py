@@ -43,6 +43,7 @@ def _read(file: InputFile, delimiter: str) -> Iterator[Entry]:
         faults: list[str] = []
         reader = csv.reader(_checked(text, faults), delimiter=delimiter, strict=True)
         header = _header(reader, file, faults)
+        _check_one_column(header, file, reader.line_num)
         if header:
             yield from _rows(reader, header, file, faults)
 
@@ -109,6 +110,17 @@ def _header(reader: Any, file: InputFile, faults: list[str]) -> list[str]:
     if problems:
         raise SpecError.of(problems)
     return names
+
+
+def _check_one_column(header: list[str], file: InputFile, line: int) -> None:
+    """Spreadsheets write semicolons or tabs where the comma is a decimal point. Raises SpecError."""
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
+        raise SpecError(
+            f"the header is one column, `{header[0][:80]}`",
+            where=file.where(line),
+            next="separate the cells with commas, or with tabs and `format: tsv`",
+            rule="csv-header",
+        )
 
 
 def _header_faults(names: list[str]) -> Iterator[str]:

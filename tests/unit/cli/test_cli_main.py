@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 from runner.cli import COMMANDS, as_run, group, is_spec
 from runner.cli.exits import exit_code_of
@@ -17,9 +25,29 @@ def test_a_spec_is_known_by_its_ending_or_a_separator(word: str) -> None:
     assert as_run(["--simulate", word]) == ["run", "--simulate", word]
 
 
-@pytest.mark.parametrize("args", [[], ["validate", "job.yaml"], ["--help"], ["runs", "triage"], ["typo"]])
+@pytest.mark.parametrize(
+    "args", [[], ["validate", "job.yaml"], ["--help"], ["runs", "triage"], ["typo"], ["valdate", "job.yaml"]]
+)
 def test_everything_else_is_left_alone(args: list[str]) -> None:
     assert as_run(args) == args
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["valdate", "job.yaml"], "no such command `valdate`; did you mean `validate`?"),
+        (["triage"], "no such command `triage`; a spec ends in .yaml or holds a path separator"),
+    ],
+)
+def test_an_unknown_command_names_a_near_one(args: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code_of(group, args) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(("word", "offered"), [("va", [("plain", "validate")]), ("spe", [("file", "spe")])])
+def test_completion_offers_commands_and_else_files(word: str, offered: list[tuple[str, str]]) -> None:
+    complete = ShellComplete(group, {}, "promptrun", "_PROMPTRUN_COMPLETE")
+    assert [(item.type, item.value) for item in complete.get_completions([], word)] == offered
 
 
 def test_every_command_loads_and_has_an_example() -> None:
@@ -63,6 +91,41 @@ def test_a_known_ending_says_what_is_wrong_and_gives_its_code(
     assert "Traceback" not in captured.err
 
 
+def test_a_full_disk_under_stdout_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert exit_code_of(ending(full), []) == 74
+    assert "could not write standard output or a temporary file: No space left" in capsys.readouterr().err
+
+
+def run_with(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A shell script with `$PROMPTRUN` in it."""
+    env = {**os.environ, "PROMPTRUN": f"{sys.executable} -P -m runner.cli", "COLUMNS": "100"}
+    return subprocess.run(["sh", "-c", script, "sh", *arguments], env=env, capture_output=True, text=True, check=False)
+
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell closes the streams")
+
+
+@POSIX
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_error(closed: str, tmp_path: Path) -> None:
+    spec = tmp_path / "job.yaml"
+    spec.write_text("model: claude-haiku-5-5\nprompt: hi\n", encoding="utf-8")
+    done = run_with(f'$PROMPTRUN plan "$1" {closed}', str(spec))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@POSIX
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    spec = tmp_path / "job.yaml"
+    spec.write_text("model: claude-haiku-5-5\nprompt: '{{ x }}'\ninputs: {file: rows.txt}\n", encoding="utf-8")
+    spec.with_name("rows.txt").write_text("some words\n" * 5000, encoding="utf-8")
+    script = '{ $PROMPTRUN render "$1" --set "prompt={{ text }}"; echo "exit $?" >&2; } | head -n 1'
+    done = run_with(script, str(spec))
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == "exit 0\n"
+
+
 def test_what_a_command_returns_is_its_exit_code() -> None:
     assert exit_code_of(ending(None, 75), []) == 75
     assert exit_code_of(ending(None), []) == 0
@@ -82,3 +145,24 @@ def test_a_bug_leaves_its_traceback_in_a_file_and_names_it(
     assert "Traceback" not in shown
     assert "ZeroDivisionError: oops" in report.read_text(encoding="utf-8")
     assert "command: plan" in report.read_text(encoding="utf-8")
+
+
+def test_render_names_the_rows_it_leaves_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "job.yaml"
+    spec.write_text(
+        "model: claude-haiku-5-5\nprompt: '{{ w }}'\ninputs: {file: rows.csv, on_bad_row: skip}\n", encoding="utf-8"
+    )
+    spec.with_name("rows.csv").write_text("id,w\na,1\nb\n", encoding="utf-8")
+    assert exit_code_of(group, ["render", str(spec)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("\n") == 1
+    assert "rows.csv:3: warning: the row has 1 cell, the header 2" in captured.err
+
+
+def test_a_plan_names_the_command_that_runs_just_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "my job.yaml"
+    spec.write_text("model: claude-haiku-5-5\nprompt: '{{ id }}'\ninputs: [{id: a}, {id: b}]\n", encoding="utf-8")
+    flags = ["--limit", "1", "--only", "b", "--set", "max_tokens=9", "--output-dir", str(tmp_path / "out")]
+    assert exit_code_of(group, ["plan", str(spec), *flags]) == 0
+    step = capsys.readouterr().out.splitlines()[-1]
+    assert shlex.split(step) == ["next", "promptrun", str(spec), *flags]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 
 from runner.cli.progress import LINE_EVERY_SECONDS, Progress
@@ -26,6 +27,22 @@ def test_a_line_comes_only_when_its_time_has_come() -> None:
     time[0] *= 2
     progress(DONE)
     assert out.getvalue().count("\n") == 2
+
+
+class Gone(io.StringIO):
+    """A terminal nobody is at any more."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_terminal_that_has_gone_never_stops_the_run() -> None:
+    time = [0.0]
+    progress = Progress("triage", total=1000, done=10, stream=Gone(), now=lambda: time[0])
+    for time[0] in (0.0, LINE_EVERY_SECONDS, LINE_EVERY_SECONDS * 3):
+        progress(DONE)
+    progress.say("stopping")
+    progress.close()
 
 
 class Terminal(io.StringIO):

@@ -49,6 +49,16 @@ def test_tsv_separates_by_tabs_only(project):
     assert project.file("a.tsv", "a\tb\n1,5\t2\n")[0].values == {"a": "1,5", "b": "2"}
 
 
+@pytest.mark.parametrize(("name", "header"), [("a.csv", "Id;Name"), ("a.csv", "Id\tName"), ("a.tsv", "Id;Name")])
+def test_another_separator_is_named_before_any_row_is_read(project, name, header):
+    with pytest.raises(SpecError) as caught:
+        project.file(name, f"\ufeff{header}\r\n1;2\r\n")
+    (problem,) = caught.value.problems
+    assert (problem.rule, str(problem.where)) == ("csv-header", f"{name}:1")
+    assert "the header is one column, `Id" in problem.what
+    assert "`format: tsv`" in problem.next
+
+
 def test_nothing_is_trimmed_or_converted(project):
     assert project.file("a.csv", "a,b\n 007 ,null\n")[0].values == {"a": " 007 ", "b": "null"}
 

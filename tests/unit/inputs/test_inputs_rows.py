@@ -52,7 +52,7 @@ def test_an_id_that_cannot_be_used_makes_a_bad_row(project, snapshot):
 
 
 def test_a_missing_id_column_names_near_ones(project, snapshot):
-    for data in ("tickets,text\n1,a\n", "a;ticket\n1;2\n", "x,y\n1,2\n"):
+    for data in ("tickets,text\n1,a\n", "x,y\n1,2\n"):
         (row,) = project.file("a.csv", data, id="ticket")
         assert str(row.problem) == snapshot
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from runner.errors import Position, Problem, SpecError
+from runner.errors import OutputError, Position, Problem, SpecError
 from runner.prompts.plan import PlanLedger
 from runner.prompts.problems import SeveralProblems
 from runner.records import ModelPlan, Plan, Request, Source
@@ -197,3 +197,10 @@ def test_what_stops_the_rows_stops_the_plan(ledger: PlanLedger) -> None:
 
     with pytest.raises(SpecError, match="changed"):
         ledger.add(requests(), cells=1, repeat=1)
+
+
+def test_a_full_disk_under_the_temporary_file_is_said(ledger: PlanLedger) -> None:
+    ledger._db.execute("PRAGMA max_page_count = 8")  # what SQLite says then is what it says of a full disk
+    with pytest.raises(OutputError, match="temporary file could not be written: database or disk is full") as caught:
+        ledger.add(map(request, range(20_000)), cells=1, repeat=1)
+    assert "TMPDIR" in caught.value.problems[0].next

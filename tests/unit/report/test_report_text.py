@@ -9,9 +9,10 @@ import pytest
 from runner.errors import Position, Problem
 from runner.models.summary import Group, Summary
 from runner.models.usage import Tokens
-from runner.records import FAILURE_SCOPES, ModelPlan, Plan
+from runner.records import FAILURE_SCOPES, Failure, ModelPlan, Plan
 from runner.report.advice import advice
 from runner.report.text import (
+    cause_text,
     plan_json,
     plan_text,
     problems_text,
@@ -78,6 +79,20 @@ def test_interrupted(snapshot):
         results=20, good=20, left=30, finished=False, end="interrupted", maybe_billed_attempts=4, maybe_billed_usd=0.31
     )
     assert summary_text(stopped, command="promptrun specs/triage.yaml") == snapshot
+
+
+REFUSED = Failure("authentication", "invalid x-api-key", 401, "authentication_error")
+NO_API = Failure("authentication", "no Claude API at this address (HTTP 404): check ANTHROPIC_BASE_URL", 404)
+TWO_HOURS = Failure("rate_limited", "the daily limit is reached", 429, "rate_limit_error", retry_after=7200)
+BUSY = Failure("overloaded", "Overloaded", 529, "overloaded_error")
+
+
+@pytest.mark.parametrize("cause", [REFUSED, NO_API, TWO_HOURS, BUSY], ids=["key", "address", "wait", "busy"])
+def test_what_ended_the_run_and_what_to_do(cause, snapshot):
+    failed = (Group("failed", "overloaded", "Overloaded", 20, "T-1", 529),) if cause is BUSY else ()
+    stopped = summary(results=20, good=0, left=30, finished=False, end=cause.kind, groups=failed)
+    assert summary_text(stopped, cause, command="promptrun specs/triage.yaml") == snapshot
+    assert cause_text(stopped, cause) in summary_text(stopped, cause)
 
 
 def test_unpriced_and_unordered(snapshot):

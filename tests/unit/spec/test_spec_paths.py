@@ -62,6 +62,15 @@ def test_the_message_names_the_option_that_allows_it(tmp_path: Path) -> None:
     assert error.value.problems[0].next.endswith(f"--allow-path {(root.parent / 'data').as_posix()}")
 
 
+def test_a_folder_outside_the_root_is_named_itself(tmp_path: Path) -> None:
+    """What a glob starts in: its parent would open more than was asked for."""
+    root = tmp_path.resolve() / "project"
+    root.mkdir()
+    with pytest.raises(SpecError) as error:
+        Confine(root).resolve("../data/", base=root)
+    assert error.value.problems[0].next.endswith(f"--allow-path {(root.parent / 'data').as_posix()}")
+
+
 def test_a_sibling_whose_name_starts_alike_is_outside(tmp_path: Path) -> None:
     root = tmp_path.resolve() / "project"
     with pytest.raises(SpecError):

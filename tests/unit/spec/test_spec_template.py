@@ -410,7 +410,10 @@ def test_expressions(templates: Templates, source: str, expected: Any) -> None:
 def test_what_is_no_expression(templates: Templates, source: str) -> None:
     with pytest.raises(SpecError) as caught:
         templates.expression(source, AT)
-    assert caught.value.problems[0].rule == "template-syntax"
+    (problem,) = caught.value.problems
+    assert problem.rule == "template-syntax"
+    assert "the expression cannot be read" in problem.what
+    assert "without braces" in problem.next
 
 
 def test_trees_render_their_strings_and_leave_their_keys(templates: Templates) -> None:

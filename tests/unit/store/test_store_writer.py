@@ -16,7 +16,7 @@ from store_job import attempt, failed, ok, request
 
 from runner.errors import OutputError, TryLater
 from runner.records import Failure
-from runner.store import answered_before, read_results, read_run
+from runner.store import answered_before, read_results, read_run, read_usage
 from runner.store.files import mend_tail, to_json
 from runner.store.index import ANSWERED, ResultIndex
 
@@ -88,6 +88,13 @@ def test_a_request_that_failed_for_good_leaves_the_run_finished(job):
     assert not summary.all_good
     with job.open(2) as run:
         assert run.folder != folder
+
+
+def test_a_simulator_reached_by_its_address_makes_the_run_simulated(job):
+    folder, summary = job.run(ok(0, simulated=True))
+    assert summary.simulated
+    assert read_run(folder)["simulated"]
+    assert read_usage(folder)["simulated"]
 
 
 def test_a_failure_of_the_account_leaves_the_run_open(job):
