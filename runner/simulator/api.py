@@ -9,29 +9,34 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 from aiohttp import web
 
-from runner.simulator import faults, messages, validate
+from runner.simulator import fallback, faults, messages, validate
+from runner.simulator.betas import read_betas
+from runner.simulator.caching import Cache
 from runner.simulator.catalog import find_model, model_info, page
 from runner.simulator.config import SimulatorConfig
+from runner.simulator.diagnostics import Diagnostics
 from runner.simulator.errors import (
     REQUEST_LIMIT_BYTES,
     Rejected,
     method_not_allowed,
     not_found,
     too_large,
-    unauthorized,
 )
+from runner.simulator.files import Files
+from runner.simulator.files_api import answer_files
+from runner.simulator.headers import check_credentials, check_read, page_size
 from runner.simulator.limits import Limits
 from runner.simulator.log import SHOWN_HEADERS, Entry, RequestLog
 from runner.simulator.markers import number
 from runner.simulator.tokens import input_tokens
 from runner.simulator.wire import Wire
 
-MAX_PAGE = 1000
 Route = Callable[[Wire], Awaitable[None]]
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -49,6 +54,9 @@ class Api:
         self._sleep = sleep
         self._limits = Limits(config, clock)
         self._faults = faults.FaultPlan(config)
+        self._cache = Cache(clock)
+        self._files = Files(clock)
+        self._diagnostics = Diagnostics()
         self._session = f"{rng.getrandbits(48):012x}"
         self._routes: dict[str, tuple[str, Route]] = {
             "/v1/messages": ("POST", self._messages),
@@ -89,6 +97,8 @@ class Api:
 
     def _route(self, wire: Wire) -> Route:
         path, method = wire.entry.path, wire.entry.method
+        if path == "/v1/files" or path.startswith("/v1/files/"):
+            return self._files_api
         if path.startswith("/v1/models/"):
             path = "/v1/models/"
         if path not in self._routes:
@@ -98,33 +108,38 @@ class Api:
             raise method_not_allowed(allowed)
         return route
 
-    async def _body(self, wire: Wire) -> tuple[dict[str, Any], str, bool]:
-        """The parsed body, the API version, and whether there was a beta header."""
+    async def _body(self, wire: Wire) -> tuple[dict[str, Any], str, frozenset[str]]:
+        """The parsed body, the API version, and the betas."""
         raw = await wire.read(REQUEST_LIMIT_BYTES)
         headers = wire.request.headers
-        _check_credentials(wire)
+        check_credentials(wire.request)
         version = validate.check_version(headers.get("anthropic-version"))
         if raw is None:
             raise too_large()
-        return validate.parse(raw), version, bool(headers.get("anthropic-beta"))
+        return validate.parse(raw), version, read_betas(headers.get("anthropic-beta"))
 
     async def _messages(self, wire: Wire) -> None:
         self._ordinal += 1
         entry = wire.entry
         entry.ordinal = self._ordinal
-        body, version, beta = await self._body(wire)
-        validate.check_create(body, version=version, beta=beta)
-        asked = messages.read(body)
+        body, version, betas = await self._body(wire)
+        validate.check_create(body, version=version, betas=betas)
+        self._files.check(body)
+        asked = self._asked(body)
         entry.body_hash, entry.model, entry.stream = asked.hash, asked.model, asked.stream
-        limits = self._limits.take(asked.model, asked.input_tokens)
+        limits = self._limits.take(asked.model, asked.input_tokens - asked.cache.read)
         entry.fault = self._faults.choose(asked, entry.ordinal)
         await self._delay(asked, entry.fault)
         if entry.fault is not None and await self._failed(wire, asked, entry.fault):
             return
         await self._reply(wire, asked, entry.fault, limits)
 
+    def _asked(self, body: dict[str, Any]) -> messages.Asked:
+        asked = messages.read(body, self._clock())
+        return replace(asked, cache=self._cache.use(body)) if asked.breakpoints else asked
+
     async def _delay(self, asked: messages.Asked, fault: str | None) -> None:
-        seconds = self.config.latency
+        seconds = self.config.latency + (self.config.cache_write_seconds if asked.cache.written else 0)
         if fault == "slow":
             asked_for = number(asked.markers.get("slow", ""))
             seconds += self.config.slow_seconds if asked_for is None else asked_for
@@ -154,62 +169,67 @@ class Api:
 
     async def _reply(self, wire: Wire, asked: messages.Asked, fault: str | None, limits: dict[str, str]) -> None:
         """limits: the headers as they were when the request came; a plain reply shows them after its output."""
-        message = messages.refusal(asked) if fault == "refusal" else messages.reply(asked)
-        output = message["usage"]["output_tokens"]
-        after = self._limits.spend(asked.model, output)
+        message = self._message(asked, refused=fault == "refusal")
+        after = self._limits.spend(asked.model, message["usage"]["output_tokens"])
         entry = wire.entry
-        if fault not in ("stream_overload", "refusal"):
-            entry.input_tokens, entry.output_tokens = asked.input_tokens, output
+        if fault != "stream_overload" and message["stop_reason"] != "refusal":
+            _note_usage(entry, message["usage"])
         entry.stop_reason = message["stop_reason"]
         if asked.stream:
             await wire.stream(message, limits, fault)
         else:
             await wire.message(orjson.dumps(message), after, fault)
 
+    def _message(self, asked: messages.Asked, *, refused: bool) -> dict[str, Any]:
+        """The reply, whose beginning lets others read what it wrote to the cache."""
+        self._cache.begin(asked.cache)
+        if refused:
+            message = fallback.served(asked, self._hop)
+        else:
+            message = messages.reply(asked)
+            if asked.body.get("fallbacks") and "iterations" not in message["usage"]:
+                message["usage"]["iterations"] = [messages.entry("message", message)]
+        message["diagnostics"] = self._diagnostics.of(asked, message)
+        return message
+
+    def _hop(self, body: dict[str, Any]) -> messages.Asked:
+        """A fallback's attempt, which begins as soon as it is asked for."""
+        asked = self._asked(body)
+        self._cache.begin(asked.cache)
+        return asked
+
     async def _count_tokens(self, wire: Wire) -> None:
-        body, version, beta = await self._body(wire)
-        validate.check_count(body, version=version, beta=beta)
+        body, version, betas = await self._body(wire)
+        validate.check_count(body, version=version, betas=betas)
+        self._files.check(body)
         wire.entry.model = body["model"]
         await wire.json({"input_tokens": input_tokens(body)})
 
     async def _models(self, wire: Wire) -> None:
-        _check_read(wire)
+        check_read(wire.request)
         query = wire.request.query
-        await wire.json(page(_page_size(query.get("limit")), query.get("after_id"), query.get("before_id")))
+        await wire.json(page(page_size(query.get("limit")), query.get("after_id"), query.get("before_id")))
 
     async def _model(self, wire: Wire) -> None:
-        _check_read(wire)
+        check_read(wire.request)
         id = wire.entry.path.removeprefix("/v1/models/")
         model = find_model(id)
         if model is None:
             raise not_found(f"model: {id}")
         await wire.json(model_info(model))
 
+    async def _files_api(self, wire: Wire) -> None:
+        check_read(wire.request)
+        await answer_files(wire, self._files, page_size(wire.request.query.get("limit")))
+
     async def _log(self, wire: Wire) -> None:
         await wire.json(self.log.to_json())
 
 
-def _check_credentials(wire: Wire) -> None:
-    """Any non-empty key will do. https://platform.claude.com/docs/en/api/overview#authentication"""
-    headers = wire.request.headers
-    bearer = headers.get("authorization", "")
-    if headers.get("x-api-key", "").strip() or bearer.lower().removeprefix("bearer").strip():
-        return
-    raise unauthorized("x-api-key header is required")
-
-
-def _check_read(wire: Wire) -> None:
-    _check_credentials(wire)
-    validate.check_version(wire.request.headers.get("anthropic-version"))
-
-
-def _page_size(limit: str | None) -> int:
-    """`limit` of a list: 1 to 1000, 20 by default (https://platform.claude.com/docs/en/api/models-list)."""
-    if limit is None:
-        return 20
-    if not (limit.isascii() and limit.isdigit()):
-        raise Rejected("limit: Input should be a valid integer, unable to parse string as an integer")
-    if not 1 <= int(limit) <= MAX_PAGE:
-        side = f"greater than or equal to {1}" if int(limit) < 1 else f"less than or equal to {MAX_PAGE}"
-        raise Rejected(f"limit: Input should be {side}")
-    return int(limit)
+def _note_usage(entry: Entry, usage: dict[str, Any]) -> None:
+    """What the exchange costs: the iterations where there are any, and of those not the ones that wrote nothing."""
+    for part in [part for part in usage.get("iterations", ()) if part["output_tokens"]] or [usage]:
+        entry.input_tokens += part["input_tokens"]
+        entry.output_tokens += part["output_tokens"]
+        entry.cache_read_tokens += part["cache_read_input_tokens"]
+        entry.cache_write_tokens += part["cache_creation_input_tokens"]

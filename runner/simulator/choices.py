@@ -22,6 +22,8 @@ def options(text: str) -> list[str]:
     """Two words or more, or [] when the text offers no choice."""
     if len(text) > 2 * READ_CHARACTERS:
         text = f"{text[:READ_CHARACTERS]}\n\n{text[-READ_CHARACTERS:]}"
+    if "one of" not in text.lower():  # most prompts offer none, and the patterns below are slow
+        return []
     for found in _WITH_COLON.findall(text):
         if len(words := _listed(found)) > 1:
             return words

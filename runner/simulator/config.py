@@ -34,6 +34,7 @@ class SimulatorConfig:
     """How the simulator behaves; the default is an account without limits that never fails and answers at once.
 
     latency: seconds before the first byte of a reply or fault; errors of validation and limits come at once.
+    cache_write_seconds: what a request takes longer that writes to the prompt cache; nobody reads it before.
     requests_per_minute, input_tokens_per_minute, output_tokens_per_minute: per model; None is no limit, no headers.
     burst_requests, burst_input_tokens, burst_output_tokens: what a full bucket holds; None is one minute's worth.
     faults: kind → probability; they sum to 1 or less.
@@ -46,6 +47,7 @@ class SimulatorConfig:
     """
 
     latency: float = 0.0
+    cache_write_seconds: float = 0.02
     requests_per_minute: int | None = None
     input_tokens_per_minute: int | None = None
     output_tokens_per_minute: int | None = None

@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 
+from runner.simulator.asked import Asked
 from runner.simulator.config import STREAM_KINDS, WHOLE_KINDS, SimulatorConfig
 from runner.simulator.errors import Rejected
 from runner.simulator.markers import asked_fault, number
-from runner.simulator.messages import Asked
 
 _UNIT = 2**64
 
@@ -65,6 +65,8 @@ class FaultPlan:
     def _marked(self, asked: Asked, kind: str, value: str) -> str | None:
         if not applies(kind, stream=asked.stream):
             return None
+        if kind == "refusal" and "claude-" in value:
+            return kind if asked.model in [name.strip() for name in value.split(",")] else None
         times = number(value)
         if times is None or kind == "slow":
             return kind

@@ -22,7 +22,8 @@ class Entry:
     """One exchange. ordinal: its place among the POST /v1/messages requests, from 1; None for other paths.
 
     at: seconds since 1970 when it arrived. status: None when no reply began. fault: the simulated fault, if any.
-    error: the type in the error body or event. input_tokens, output_tokens: what a real account would have paid for.
+    error: the type in the error body or event. The token counts are what a real account would have paid for;
+    input_tokens holds neither those read from the cache nor those written to it.
     """
 
     method: str
@@ -40,6 +41,8 @@ class Entry:
     stop_reason: str | None = None
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -55,6 +58,10 @@ class RequestLog:
         self.messages = 0
         self.input_tokens = 0
         self.output_tokens = 0
+        self.cache_read_tokens = 0
+        self.cache_write_tokens = 0
+        self.cache_reads = 0  # requests, not tokens
+        self.cache_writes = 0
         self.in_flight = 0
         self.most_in_flight = 0
 
@@ -74,6 +81,10 @@ class RequestLog:
             self.statuses[entry.status] += 1
         self.input_tokens += entry.input_tokens
         self.output_tokens += entry.output_tokens
+        self.cache_read_tokens += entry.cache_read_tokens
+        self.cache_write_tokens += entry.cache_write_tokens
+        self.cache_reads += entry.cache_read_tokens > 0
+        self.cache_writes += entry.cache_write_tokens > 0
         self.entries.append(entry)
 
     def to_json(self) -> dict[str, Any]:
@@ -88,5 +99,9 @@ class RequestLog:
             "statuses": {str(status): count for status, count in self.statuses.items()},
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
+            "cache_read_tokens": self.cache_read_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
+            "cache_reads": self.cache_reads,
+            "cache_writes": self.cache_writes,
             "entries": [asdict(entry) for entry in self.entries],
         }

@@ -6,7 +6,14 @@ They are read from the last user message only. NAME is
 - `text=…`: the reply is exactly that text (a value cannot hold `]]`).
 - `body`: the reply is the request's canonical JSON, to see what arrived.
 - `tokens=N`: the reply is about N tokens long.
-- `stop=REASON`: the reply ends with that stop reason, such as `pause_turn` or `model_context_window_exceeded`.
+- `stop=REASON`: the reply ends with that stop reason, such as `model_context_window_exceeded`.
+- `pause=N`: the turn is paused N times (`pause`: once) with a server tool call before it is answered; the request that
+  carries on is the same with the reply's content appended. `stop=pause_turn` pauses it for ever.
+- `refusal=MODEL,MODEL`: only these models refuse; `refusal=all`: the fallbacks do too. `refusal` alone is the requested
+  model's, and a fallback answers. `category=bio` is the refusal's category.
+- `tool` or `tool=NAME`: the reply calls a client tool.
+- `compact`: the context edit `compact_20260112` takes effect however short the conversation is.
+- `thinking=N`: the thinking is N tokens long, so that it can eat all of max_tokens.
 - `no_json`: the reply ignores `output_config.format`.
 An unknown name is ignored.
 """

@@ -1,97 +1,128 @@
-"""A request's reply: a Message as JSON, a pure function of the request's body.
+"""A request's reply: a Message as JSON, a pure function of the request.
 
 The text starts with `[model]`, quotes the beginning of the last user message, and goes on with sentences chosen by
 a hash of the whole body, so that a test sees which prompt arrived. Where the prompt offers a choice ("answer with
 one of: bug, praise") the reply is one of the words; where `output_config.format` is given it is JSON that fits;
-where tool_choice forces a tool it is a call of that tool. Shapes: `types/message.py` and `types/usage.py` of SDK
-2.12.0. See `markers` for other outcomes."""
+`tool_calls` says when tools are used, `citations` what is cited. Shapes: `types/message.py` and `types/usage.py` of SDK
+2.12.0 and their beta twins. Context edits other than compaction are never applied. See `markers` for other outcomes."""
 
 from __future__ import annotations
 
-import hashlib
 import random
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
+from runner.simulator import compaction, tool_calls
+from runner.simulator.asked import Asked, canonical, read
+from runner.simulator.citations import cited
+from runner.simulator.markers import number
+from runner.simulator.texts import answer_text, ended, thinking, thinking_block
+from runner.simulator.tokens import text_tokens
 
-from runner.simulator.choices import options
-from runner.simulator.markers import content_text, last_user_text, markers, number
-from runner.simulator.sample import sample
-from runner.simulator.tokens import BYTES_PER_TOKEN, cut, input_tokens, text_tokens
-
-ECHO_CHARACTERS = 200
-MOST_TOKENS = 200_000
-SENTENCES = (
-    "The question is clear and can be answered from what was given.",
-    "Two points stand out, and both lead to the same conclusion.",
-    "Nothing in the text contradicts this reading.",
-    "The first part matters more than the second.",
-    "A shorter answer would lose the detail that decides it.",
-    "The usual exception does not apply here.",
-    "Taken together, that settles it.",
-    "One more look at the middle section would be worthwhile.",
-)
-THINKING_TOKENS = {"low": 12, "medium": 24, "high": 48, "xhigh": 96, "max": 160}
-LEAST_OUTPUT_FOR_THINKING = 64
-"""Below this many max_tokens adaptive thinking decides not to think (a guess)."""
+__all__ = ["Asked", "canonical", "entry", "read", "refusal", "reply"]
+CATEGORIES = ("cyber", "bio", "frontier_llm", "reasoning_extraction", "general_harms")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A validated request with what its reply needs. seed: from the canonical body."""
+@dataclass
+class Draft:
+    """A reply as it grows. left: of max_tokens. used, thought: output tokens so far, all and of the thinking."""
 
-    body: dict[str, Any]
-    hash: str
-    text: str
-    markers: dict[str, str]
-    input_tokens: int
-    seed: int = field(repr=False, default=0)
+    left: int
+    content: list[dict[str, Any]] = field(default_factory=list)
+    used: int = 0
+    thought: int = 0
+    stop: tuple[str, str | None] = ("end_turn", None)
 
-    @property
-    def model(self) -> str:
-        model: str = self.body["model"]
-        return model
-
-    @property
-    def stream(self) -> bool:
-        return bool(self.body.get("stream"))
-
-
-def canonical(body: dict[str, Any]) -> bytes:
-    """The body as sorted JSON without `stream`, so that both ways of asking are answered alike."""
-    return orjson.dumps({name: value for name, value in body.items() if name != "stream"}, option=orjson.OPT_SORT_KEYS)
-
-
-def read(body: dict[str, Any]) -> Asked:
-    """What a validated body asks."""
-    digest = hashlib.sha256(canonical(body)).hexdigest()
-    text = last_user_text(body)
-    return Asked(body, digest, text, markers(text), input_tokens(body), int(digest[:16], 16))
+    def add(self, blocks: list[dict[str, Any]], tokens: int) -> None:
+        self.content += blocks
+        self.used += tokens
+        self.left -= tokens
 
 
 def reply(asked: Asked) -> dict[str, Any]:
     """The Message that answers the request."""
-    body = asked.body
+    if asked.body.get("compaction"):
+        return _summary(asked, compaction.block(asked, signed=True))
+    edit = compaction.wanted_edit(asked)
+    if edit is None:
+        return _turn(asked)
+    summary = compaction.block(asked, signed=False)
+    if edit.get("pause_after_compaction"):
+        return _summary(asked, summary)
+    message = _turn(asked)
+    message["content"].insert(0, summary)
+    usage = _usage(asked, message["usage"]["output_tokens"], message["usage"]["output_tokens_details"])
+    usage |= {**_no_cache(), "input_tokens": compaction.left_tokens(asked, summary)}
+    message["usage"] = {**usage, "server_tool_use": message["usage"]["server_tool_use"]}
+    message["usage"]["iterations"] = [compaction.iteration(asked, summary), entry("message", message)]
+    return message
+
+
+def _turn(asked: Asked) -> dict[str, Any]:
     rng = random.Random(asked.seed)  # noqa: S311 - replies, not secrets
-    left: int = body["max_tokens"]
-    content: list[dict[str, Any]] = []
-    thought = _thinking(asked, left)
+    draft = Draft(asked.body["max_tokens"])
+    _think(asked, draft)
+    _use_server_tools(asked, draft)
+    if not (_pause(asked, draft) or _call_tool(asked, draft, rng)):
+        _speak(asked, draft, rng)
+    return _message(asked, draft)
+
+
+def _think(asked: Asked, draft: Draft) -> None:
+    thought = thinking(asked, draft.left)
     if thought is not None:
-        content.append(_thinking_block(asked, thought))
-        left -= (thinking_tokens := text_tokens(thought))
-    else:
-        thinking_tokens = 0
-    tool = _forced_tool(body)
-    if tool is not None and left > 0:
-        content.append(_tool_block(asked, tool, rng))
-        stop, sequence, used = "tool_use", None, min(left, text_tokens(repr(content[-1]["input"])))
-    else:
-        text, stop, sequence = _ended(asked, _text(asked, rng), left)
-        used = text_tokens(text) if text else 0
-        if text:
-            content.append({"type": "text", "text": text, "citations": None})
-    return _message(asked, content, (stop, sequence), thinking_tokens + used, thinking_tokens)
+        draft.thought = text_tokens(thought)
+        draft.add([thinking_block(asked, thought)], draft.thought)
+
+
+def _use_server_tools(asked: Asked, draft: Draft) -> None:
+    """Only as far as max_tokens reach."""
+    blocks = tool_calls.continued(asked) or tool_calls.server_steps(asked)
+    tokens = tool_calls.output_tokens(blocks)
+    if tokens < draft.left:
+        draft.add(blocks, tokens)
+
+
+def _pause(asked: Asked, draft: Draft) -> bool:
+    """Whether the turn is paused here: as often as the marker `pause=N` says, always with `stop=pause_turn`."""
+    times = float("inf") if asked.markers.get("stop") == "pause_turn" else 0.0
+    if "pause" in asked.markers:
+        times = number(asked.markers["pause"]) or 1
+    if draft.left <= 0 or tool_calls.paused_turns(asked.body) >= times:
+        return False
+    call = tool_calls.open_call(asked)
+    draft.add([call], min(draft.left, tool_calls.output_tokens([call])))
+    draft.stop = ("pause_turn", None)
+    return True
+
+
+def _call_tool(asked: Asked, draft: Draft, rng: random.Random) -> bool:
+    call = tool_calls.client_call(asked, rng) if draft.left > 0 else None
+    if call is None:
+        return False
+    draft.add([call], min(draft.left, tool_calls.output_tokens([call])))
+    draft.stop = ("tool_use", None)
+    return True
+
+
+def _speak(asked: Asked, draft: Draft, rng: random.Random) -> None:
+    """The text, and beside it a second one that cites, where something may be cited and max_tokens allow it."""
+    text, stop, sequence = ended(asked, answer_text(asked, rng), draft.left)
+    draft.stop = (stop, sequence)
+    if text:
+        draft.add([{"type": "text", "text": text, "citations": None}], text_tokens(text))
+    citation = cited(asked.body, _web_results(draft.content)) if stop == "end_turn" and text else None
+    if citation is None:
+        return
+    quote = f" {citation['cited_text'].strip()}"
+    if not text.startswith(f"[{asked.model}]"):  # an exact text or a label: nothing is added to it
+        draft.content[-1]["citations"] = [citation]
+    elif text_tokens(quote) <= draft.left:
+        draft.add([{"type": "text", "text": quote, "citations": [citation]}], text_tokens(quote))
+
+
+def _web_results(content: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [result for block in content if block["type"] == "web_search_tool_result" for result in block["content"]]
 
 
 def refusal(asked: Asked) -> dict[str, Any]:
@@ -99,42 +130,61 @@ def refusal(asked: Asked) -> dict[str, Any]:
 
     A 200: https://platform.claude.com/docs/en/test-and-evaluate/strengthen-guardrails/handle-streaming-refusals
     """
-    message = _message(asked, [], ("refusal", None), 0, 0)
+    message = _message(asked, Draft(0, stop=("refusal", None)))
     message["stop_details"] = {
         "type": "refusal",
-        "category": "general_harms",
+        "category": category(asked),
         "explanation": "The simulator was asked to refuse this request.",
     }
     return message
 
 
-def _message(
-    asked: Asked, content: list[dict[str, Any]], stop: tuple[str, str | None], output: int, thinking: int
-) -> dict[str, Any]:
-    return {
+def category(asked: Asked) -> str:
+    """Of a refusal; the marker `category=bio` chooses it."""
+    wanted = asked.markers.get("category", "")
+    return wanted if wanted in CATEGORIES else "general_harms"
+
+
+def _summary(asked: Asked, summary: dict[str, Any]) -> dict[str, Any]:
+    """A compaction block alone."""
+    message = _message(asked, Draft(0, content=[summary], stop=("compaction", None)))
+    message["usage"] |= {**_no_cache(), "input_tokens": 0}
+    message["usage"]["iterations"] = [compaction.iteration(asked, summary)]
+    return message
+
+
+def _message(asked: Asked, draft: Draft) -> dict[str, Any]:
+    usage = _usage(asked, draft.used, {"thinking_tokens": draft.thought})
+    message = {
         "id": f"msg_sim_{asked.hash[:24]}",
         "type": "message",
         "role": "assistant",
         "model": asked.model,
-        "content": content,
-        "stop_reason": stop[0],
-        "stop_sequence": stop[1],
+        "content": draft.content,
+        "stop_reason": draft.stop[0],
+        "stop_sequence": draft.stop[1],
         "stop_details": None,
-        "container": None,
+        "container": tool_calls.container(asked),
         "diagnostics": None,
-        "usage": _usage(asked, output, thinking),
+        "usage": usage | {"server_tool_use": tool_calls.usage_of(draft.content)},
     }
+    if asked.body.get("context_management") is not None:
+        message["context_management"] = {"applied_edits": []}
+    return message
 
 
-def _usage(asked: Asked, output: int, thinking: int) -> dict[str, Any]:
-    """No caching yet: everything is plain input."""
+def _usage(asked: Asked, output: int, details: dict[str, int]) -> dict[str, Any]:
+    cache = asked.cache
     return {
-        "input_tokens": asked.input_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
-        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        "input_tokens": asked.input_tokens - cache.read - cache.written,
+        "cache_creation_input_tokens": cache.written,
+        "cache_read_input_tokens": cache.read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": cache.written_5m,
+            "ephemeral_1h_input_tokens": cache.written_1h,
+        },
         "output_tokens": output,
-        "output_tokens_details": {"thinking_tokens": thinking},
+        "output_tokens_details": details,
         "server_tool_use": None,
         "service_tier": "standard",
         "inference_geo": asked.body.get("inference_geo") or "global",
@@ -142,70 +192,16 @@ def _usage(asked: Asked, output: int, thinking: int) -> dict[str, Any]:
     }
 
 
-def _text(asked: Asked, rng: random.Random) -> str:
-    found, body = asked.markers, asked.body
-    if "text" in found:
-        return found["text"]
-    if "body" in found:
-        return canonical(body).decode()
-    form = body.get("output_config", {}).get("format")
-    if form is not None and "no_json" not in found:
-        return orjson.dumps(sample(form["schema"], rng)).decode()
-    if "tokens" in found:
-        return _long_text(asked, int(number(found["tokens"]) or 1), rng)
-    if offered := options(asked.text) or options(content_text(body.get("system") or "")):
-        return rng.choice(offered)
-    return _plain_text(asked, rng)
+def _no_cache() -> dict[str, Any]:
+    return {
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+    }
 
 
-def _plain_text(asked: Asked, rng: random.Random) -> str:
-    sentences = " ".join(rng.sample(SENTENCES, rng.randint(1, 3)))
-    return f'[{asked.model}] You asked: "{asked.text[:ECHO_CHARACTERS]}" {sentences}'
-
-
-def _long_text(asked: Asked, tokens: int, rng: random.Random) -> str:
-    tokens = max(1, min(tokens, MOST_TOKENS))
-    more = f" {' '.join(SENTENCES)}"
-    return cut(_plain_text(asked, rng) + more * (tokens * BYTES_PER_TOKEN // len(more) + 1), tokens)
-
-
-def _ended(asked: Asked, text: str, tokens: int) -> tuple[str, str, str | None]:
-    """The text as far as it goes, why it stopped, and at which stop sequence."""
-    stop, sequence = asked.markers.get("stop") or "end_turn", None
-    places = [(text.find(word), word) for word in asked.body.get("stop_sequences") or () if word in text]
-    if places:
-        place, sequence = min(places)
-        text, stop = text[:place], "stop_sequence"
-    if (text and text_tokens(text) > tokens) or tokens <= 0:
-        return cut(text, max(0, tokens)), "max_tokens", None
-    return text, stop, sequence
-
-
-def _thinking(asked: Asked, max_tokens: int) -> str | None:
-    """The thinking's text, None when the model does not think."""
-    kind = asked.body.get("thinking", {}).get("type")
-    if kind not in ("adaptive", "enabled") or (kind == "adaptive" and max_tokens < LEAST_OUTPUT_FOR_THINKING):
-        return None
-    effort = asked.body.get("output_config", {}).get("effort") or "high"
-    text = f"The message begins with {asked.text[:40]!r}. " + " ".join(SENTENCES)
-    return cut(text * 3, min(max_tokens, THINKING_TOKENS[effort]))
-
-
-def _thinking_block(asked: Asked, thought: str) -> dict[str, Any]:
-    """That the default display is `summarized` is a guess: it depends on the model."""
-    omitted = asked.body["thinking"].get("display") == "omitted"
-    return {"type": "thinking", "thinking": "" if omitted else thought, "signature": f"sim_{asked.hash}"}
-
-
-def _forced_tool(body: dict[str, Any]) -> dict[str, Any] | None:
-    choice = body.get("tool_choice") or {}
-    if choice.get("type") not in ("any", "tool"):
-        return None
-    tools: list[dict[str, Any]] = body["tools"]
-    return next((tool for tool in tools if tool.get("name") == choice.get("name")), tools[0])
-
-
-def _tool_block(asked: Asked, tool: dict[str, Any], rng: random.Random) -> dict[str, Any]:
-    value = sample(tool.get("input_schema", {"type": "object"}), rng)
-    call = {"type": "tool_use", "id": f"toolu_sim_{asked.hash[:20]}", "name": tool.get("name", ""), "input": value}
-    return {**call, "caller": {"type": "direct"}}
+def entry(kind: str, message: dict[str, Any]) -> dict[str, Any]:
+    """An entry of `usage.iterations` for what this message cost: `types/beta/beta_message_iteration_usage.py`."""
+    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation",
+             "output_tokens")  # fmt: skip
+    return {"type": kind, "model": message["model"], **{name: message["usage"][name] for name in names}}

@@ -24,6 +24,10 @@ def start(message: dict[str, Any]) -> bytes:
     """The first event: the message without content, end or output."""
     usage = {**message["usage"], "output_tokens": min(1, message["usage"]["output_tokens"])}
     opened = {**message, "content": [], "stop_reason": None, "stop_sequence": None, "stop_details": None}
+    opened.pop("context_management", None)
+    usage.pop("iterations", None)
+    if message["content"] and message["content"][0]["type"] == "fallback":
+        opened["model"] = message["content"][0]["from"]["model"]
     return event("message_start", {"message": {**opened, "usage": usage}}) + PING
 
 
@@ -43,8 +47,9 @@ def end(message: dict[str, Any]) -> bytes:
     delta = {name: message[name] for name in ("stop_reason", "stop_sequence", "stop_details", "container")}
     names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens",
              "output_tokens_details", "server_tool_use")  # fmt: skip
-    usage = {name: message["usage"][name] for name in names}
-    return event("message_delta", {"delta": delta, "usage": usage}) + event("message_stop", {})
+    usage = {name: message["usage"][name] for name in (*names, "iterations") if name in message["usage"]}
+    more = {"context_management": message["context_management"]} if "context_management" in message else {}
+    return event("message_delta", {"delta": delta, "usage": usage, **more}) + event("message_stop", {})
 
 
 def error(body: bytes) -> bytes:
@@ -58,11 +63,18 @@ def _deltas(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]
         pieces = [{"type": "thinking_delta", "thinking": piece} for piece in _pieces(block["thinking"])]
         signature = {"type": "signature_delta", "signature": block["signature"]}
         return {**block, "thinking": "", "signature": ""}, [*pieces, signature]
-    if block["type"] == "tool_use":
+    if block["type"] in ("tool_use", "server_tool_use", "mcp_tool_use"):
         text = orjson.dumps(block["input"]).decode()
         deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in ("", *_pieces(text))]
         return {**block, "input": {}}, deltas
-    return {**block, "text": ""}, [{"type": "text_delta", "text": piece} for piece in _pieces(block["text"])]
+    if block["type"] == "compaction":
+        delta = {name: block[name] for name in ("content", "encrypted_content")}
+        return {**block, "content": None}, [{"type": "compaction_delta", **delta}]
+    if block["type"] != "text":
+        return block, []  # results and fallback blocks come whole
+    deltas = [{"type": "text_delta", "text": piece} for piece in _pieces(block["text"])]
+    cited = [{"type": "citations_delta", "citation": citation} for citation in block["citations"] or ()]
+    return {**block, "text": "", "citations": [] if cited else None}, [*deltas, *cited]
 
 
 def _pieces(text: str) -> list[str]:

@@ -3,7 +3,9 @@
 Wordings marked (seen) were quoted from real replies in public issue trackers (github.com/anthropics/claude-code,
 /anthropic-sdk-python and others); the rest follow pydantic, which the real ones are built from, and are guesses.
 Fields and types: `types/message_create_params.py` of SDK 2.12.0. This module checks the outermost fields;
-`validate_messages` the conversation, `validate_model` what depends on the model, `validate_schema` output formats.
+`validate_messages` the conversation, `validate_media` its attachments, `validate_tools` the tools, `validate_beta`
+what needs a beta, `validate_create` the smaller fields, `validate_model` what depends on the model and
+`validate_schema` output formats.
 Must not look at anything but the body and two headers.
 """
 
@@ -14,11 +16,17 @@ from typing import Any
 
 import orjson
 
+from runner.simulator.betas import allowed
 from runner.simulator.catalog import find_model, served
 from runner.simulator.errors import Rejected, not_found
+from runner.simulator.hops import bodies
+from runner.simulator.validate_beta import check_beta_fields
+from runner.simulator.validate_create import check_create_fields
+from runner.simulator.validate_media import check_attachments
 from runner.simulator.validate_messages import check_cache_controls, check_messages, check_system
 from runner.simulator.validate_model import check_for_model
 from runner.simulator.validate_schema import check_format
+from runner.simulator.validate_tools import check_tool_choice, check_tools
 
 SAMPLING = ("temperature", "top_p", "top_k")
 COMMON_FIELDS = frozenset(
@@ -27,14 +35,6 @@ COMMON_FIELDS = frozenset(
 CREATE_FIELDS = COMMON_FIELDS | {
     "container", "diagnostics", "inference_geo", "max_tokens", "metadata", "service_tier", "stop_sequences", "stream",
 }  # fmt: skip
-BETA_FIELDS = frozenset(
-    {
-        "billing_policy", "compaction", "context_management", "fallback_credit_token", "fallbacks", "mcp_servers",
-        "output_format", "thread",
-    }
-)  # fmt: skip
-"""Fields that need an anthropic-beta header (`types/beta/message_create_params.py`); they are accepted unread."""
-
 NO_SAMPLING_SINCE = "2026-10-21"
 THINKING_TYPES = {
     "adaptive": {"display"},
@@ -42,8 +42,9 @@ THINKING_TYPES = {
     "disabled": set[str](),
     "between_tools": set[str](),
 }
+TASK_BUDGET_BETA = "task-budgets-2026-03-13"
+FAST_BETA = "fast-mode-2026-02-01"
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
-TOOL_CHOICES = ("any", "auto", "none", "tool")
 
 
 def parse(raw: bytes) -> dict[str, Any]:
@@ -66,25 +67,41 @@ def check_version(version: str | None) -> str:
     return version
 
 
-def check_create(body: dict[str, Any], *, version: str, beta: bool) -> None:
-    """A body of POST /v1/messages. beta: whether there was an anthropic-beta header."""
+def check_create(body: dict[str, Any], *, version: str, betas: frozenset[str] = frozenset()) -> None:
+    """A body of POST /v1/messages. betas: the names in the anthropic-beta header."""
     for name in ("model", "messages", "max_tokens"):
         if name not in body:
             raise Rejected(f"{name}: Field required")
     check_integer("max_tokens", body["max_tokens"], at_least=0)
-    _check_fields(body, CREATE_FIELDS, version=version, beta=beta)
-    _check_common(body)
-    _check_create_fields(body)
+    _check_fields(body, CREATE_FIELDS, version=version, betas=betas)
+    _check_common(body, betas)
+    check_create_fields(body)
     check_for_model(body, find_model(body["model"]), counting=False)
+    if body.get("fallbacks"):
+        _check_hops(body)
 
 
-def check_count(body: dict[str, Any], *, version: str, beta: bool) -> None:
+def _check_hops(body: dict[str, Any]) -> None:
+    """The request must be valid on every fallback; the prefix of the message is a guess."""
+    for index, hop in enumerate(bodies(body)):
+        try:
+            check_integer("max_tokens", hop["max_tokens"], at_least=0)
+            if "thinking" in hop:
+                _check_thinking(hop["thinking"])
+            if "output_config" in hop:
+                _check_output_config(hop["output_config"])
+            check_for_model(hop, find_model(hop["model"]), counting=False)
+        except Rejected as rejected:
+            raise Rejected(f"fallbacks.{index}: {rejected.message}") from None
+
+
+def check_count(body: dict[str, Any], *, version: str, betas: frozenset[str] = frozenset()) -> None:
     """A body of POST /v1/messages/count_tokens (`types/message_count_tokens_params.py`)."""
     for name in ("model", "messages"):
         if name not in body:
             raise Rejected(f"{name}: Field required")
-    _check_fields(body, COMMON_FIELDS, version=version, beta=beta)
-    _check_common(body)
+    _check_fields(body, COMMON_FIELDS, version=version, betas=betas)
+    _check_common(body, betas)
     check_for_model(body, find_model(body["model"]), counting=True)
 
 
@@ -95,20 +112,20 @@ def check_integer(path: str, value: Any, *, at_least: int) -> None:
         raise Rejected(f"{path}: Input should be greater than or equal to {at_least}")
 
 
-def _check_fields(body: dict[str, Any], known: frozenset[str], *, version: str, beta: bool) -> None:
+def _check_fields(body: dict[str, Any], known: frozenset[str], *, version: str, betas: frozenset[str]) -> None:
     """Unknown fields (seen: `extra_body: Extra inputs are not permitted`).
 
     That version 2026-10-21 answers sampling fields like unknown ones is a guess.
     """
     for name in body:
-        if name in known or (beta and name in BETA_FIELDS):
+        if name in known or (betas and allowed(name, body[name], betas)):
             continue
         if name in SAMPLING and version < NO_SAMPLING_SINCE and known is CREATE_FIELDS:
             continue
         raise Rejected(f"{name}: Extra inputs are not permitted")
 
 
-def _check_common(body: dict[str, Any]) -> None:
+def _check_common(body: dict[str, Any], betas: frozenset[str]) -> None:
     model = body["model"]
     if not isinstance(model, str):
         raise Rejected("model: Input should be a valid string")
@@ -121,47 +138,28 @@ def _check_common(body: dict[str, Any]) -> None:
         _check_thinking(body["thinking"])
     if "output_config" in body:
         _check_output_config(body["output_config"])
+        if "task_budget" in body["output_config"] and TASK_BUDGET_BETA not in betas:  # (seen)
+            raise Rejected("output_config.task_budget: Extra inputs are not permitted")
     if "tools" in body:
-        _check_tools(body["tools"])
+        check_tools(body["tools"], betas)
     if "tool_choice" in body:
-        _check_tool_choice(body)
+        check_tool_choice(body)
+    if betas:
+        check_beta_fields(body, betas)
+    _check_speed(body, betas)
     check_cache_controls(body)
+    check_attachments(body)
     if not served(model):
         raise not_found(f"model: {model}")
 
 
-def _check_create_fields(body: dict[str, Any]) -> None:
-    stream = body.get("stream", False)
-    if not isinstance(stream, bool):
-        raise Rejected("stream: Input should be a valid boolean")
-    if "stop_sequences" in body:
-        _check_stop_sequences(body["stop_sequences"])
-    if "metadata" in body:
-        _check_metadata(body["metadata"])
-    if body.get("service_tier", "auto") not in ("auto", "standard_only"):
-        raise Rejected("service_tier: Input should be 'auto' or 'standard_only'")
+def _check_speed(body: dict[str, Any], betas: frozenset[str]) -> None:
+    """Some models need a beta for any speed (`types/message_create_params.py`); which ones is a guess."""
     if body.get("speed", "standard") not in ("standard", "fast", None):
         raise Rejected("speed: Input should be 'standard' or 'fast'")
-
-
-def _check_stop_sequences(value: Any) -> None:
-    if not isinstance(value, list):
-        raise Rejected("stop_sequences: Input should be a valid list")
-    for index, text in enumerate(value):
-        if not isinstance(text, str):
-            raise Rejected(f"stop_sequences.{index}: Input should be a valid string")
-        if not text.strip():  # (seen)
-            raise Rejected("stop_sequences: each stop sequence must contain non-whitespace")
-
-
-def _check_metadata(value: Any) -> None:
-    if not isinstance(value, dict):
-        raise Rejected("metadata: Input should be a valid dictionary")
-    for name in value:
-        if name != "user_id":
-            raise Rejected(f"metadata.{name}: Extra inputs are not permitted")
-    if not isinstance(value.get("user_id"), str | None):
-        raise Rejected("metadata.user_id: Input should be a valid string")
+    model = find_model(body["model"])
+    if body.get("speed") is not None and model is not None and model.fast_beta and FAST_BETA not in betas:
+        raise Rejected("speed: Extra inputs are not permitted")
 
 
 def _check_thinking(value: Any) -> None:
@@ -197,32 +195,3 @@ def _check_output_config(value: Any) -> None:
         raise Rejected("output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'")
     if value.get("format") is not None:
         check_format(value["format"])
-
-
-def _check_tools(value: Any) -> None:
-    """Only what every tool has: server tools have fields of their own, which are accepted unread."""
-    if not isinstance(value, list):
-        raise Rejected("tools: Input should be a valid list")
-    for index, tool in enumerate(value):
-        if not isinstance(tool, dict):
-            raise Rejected(f"tools.{index}: Input should be a valid dictionary")
-        if tool.get("type") in (None, "custom"):
-            for name in ("name", "input_schema"):
-                if name not in tool:
-                    raise Rejected(f"tools.{index}.custom.{name}: Field required")
-
-
-def _check_tool_choice(body: dict[str, Any]) -> None:
-    value = body["tool_choice"]
-    if not isinstance(value, dict):
-        raise Rejected("tool_choice: Input should be a valid dictionary")
-    kind = value.get("type")
-    if kind not in TOOL_CHOICES:
-        raise Rejected(
-            f"tool_choice: Input tag '{kind}' found using 'type' does not match any of the expected tags: "
-            "'any', 'auto', 'none', 'tool'"
-        )
-    if not body.get("tools"):  # (seen)
-        raise Rejected("tool_choice: tool_choice may only be specified while providing tools.")
-    if kind == "tool" and value.get("name") not in [tool.get("name") for tool in body["tools"]]:
-        raise Rejected(f"Tool '{value.get('name')}' not found in provided tools")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from runner.simulator.errors import Rejected
+from runner.simulator.validate_media import check_source
+from runner.simulator.validate_turns import check_turns
 
 ROLES = ("user", "assistant", "system")
 BLOCK_FIELDS = {
@@ -32,7 +34,8 @@ OTHER_BLOCKS = frozenset(
 
 REQUIRED = {
     "text": ("text",), "image": ("source",), "document": ("source",), "thinking": ("thinking", "signature"),
-    "tool_use": ("id", "name", "input"), "tool_result": ("tool_use_id",),
+    "tool_use": ("id", "name", "input"), "tool_result": ("tool_use_id",), "redacted_thinking": ("data",),
+    "search_result": ("source", "title", "content"),
 }  # fmt: skip
 MAX_BREAKPOINTS = 4
 
@@ -61,12 +64,7 @@ def check_messages(messages: Any) -> None:
         raise Rejected("messages: at least one message is required")
     for index, message in enumerate(messages):
         _check_message(index, message, last=index == len(messages) - 1)
-    if messages[0]["role"] != "user":
-        raise Rejected('messages: first message must use the "user" role')
-    for index, message in enumerate(messages):
-        # https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages; a guess at the words
-        if message["role"] == "system" and messages[index - 1]["role"] != "user":
-            raise Rejected(f"messages.{index}: role 'system' must follow a message with role 'user'")
+    check_turns(messages)
 
 
 def _check_message(index: int, message: Any, *, last: bool) -> None:
@@ -139,11 +137,25 @@ def _check_values(path: str, block: dict[str, Any], kind: str, owner: str) -> No
     if kind in ("text", "thinking") and not isinstance(block[kind], str):
         raise Rejected(f"{path}.{kind}: Input should be a valid string")
     if kind == "text":
+        if not block["text"] and block.get("cache_control") is not None:  # (seen)
+            raise Rejected(f"{path}: cache_control cannot be set for empty text blocks")
         check_text(owner, block["text"])
     elif kind in ("image", "document"):
-        _check_dict(f"{path}.source", block["source"])
+        check_source(path, kind, block["source"])
+        _check_citations(path, block)
+    elif kind == "search_result":
+        _check_citations(path, block)
     elif kind == "tool_result":
         _check_tool_result(path, block.get("content"))
+
+
+def _check_citations(path: str, block: dict[str, Any]) -> None:
+    citations = block.get("citations")
+    if citations is None:
+        return
+    _check_dict(f"{path}.citations", citations)
+    if not isinstance(citations.get("enabled", False), bool):
+        raise Rejected(f"{path}.citations.enabled: Input should be a valid boolean")
 
 
 def _check_tool_result(path: str, content: Any) -> None:
@@ -163,10 +175,13 @@ def check_cache_controls(body: dict[str, Any]) -> None:
     short_seen = False
     for path, control in _cache_controls(body):
         _check_control(path, control)
+        if path == "cache_control" and (own := _last_control(body)) is not None:
+            _check_same(own, control)
+            continue
         count += 1
-        if control.get("ttl", "5m") == "5m":
+        if (control.get("ttl") or "5m") == "5m":
             short_seen = True
-        elif short_seen and path != "cache_control":
+        elif short_seen:
             raise Rejected(
                 f"{path}.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. "
                 "Note that blocks are processed in the following order: `tools`, `system`, `messages`."
@@ -182,8 +197,23 @@ def _check_control(path: str, control: Any) -> None:
     for name in control:
         if name not in ("type", "ttl"):  # (seen: system.1.cache_control.ephemeral.scope: Extra inputs …)
             raise Rejected(f"{path}.ephemeral.{name}: Extra inputs are not permitted")
-    if control.get("ttl", "5m") not in ("5m", "1h"):
+    if control.get("ttl") not in ("5m", "1h", None):
         raise Rejected(f"{path}.ephemeral.ttl: Input should be '5m' or '1h'")
+
+
+def _last_control(body: dict[str, Any]) -> dict[str, Any] | None:
+    """The breakpoint of the very last block, which the top-level one would mark again."""
+    content = body["messages"][-1]["content"]
+    control: dict[str, Any] | None = (
+        None if isinstance(content, str) or not content else content[-1].get("cache_control")
+    )
+    return control
+
+
+def _check_same(own: dict[str, Any], top: dict[str, Any]) -> None:
+    """The same twice counts once; two lifetimes are a 400 (documented; the wording is a guess)."""
+    if (own.get("ttl") or "5m") != (top.get("ttl") or "5m"):
+        raise Rejected("cache_control: the last block already has a cache_control with a different ttl")
 
 
 def _cache_controls(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:

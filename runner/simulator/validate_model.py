@@ -11,6 +11,7 @@ from typing import Any
 from runner.simulator.catalog import Model
 from runner.simulator.errors import Rejected
 
+PAUSED = ("server_tool_use", "mcp_tool_use")
 SAMPLING = ("temperature", "top_p", "top_k")
 DISABLED_EFFORTS = ("low", "medium", "high")
 BUDGET_TOO_LARGE = (
@@ -31,6 +32,8 @@ def check_for_model(body: dict[str, Any], model: Model | None, *, counting: bool
         _check_last_role(body["messages"], model)
     if not model.system_turns and any(message["role"] == "system" for message in body["messages"]):  # (seen)
         raise Rejected("role 'system' is not supported on this model")
+    if body.get("speed") == "fast" and not model.fast:
+        raise Rejected(f"'{model.id}' does not support the `speed` parameter.")
     if "thinking" in body:
         _check_thinking(body, model)
     if (effort := _effort(body)) is not None:
@@ -79,14 +82,23 @@ def _check_last_role(messages: list[dict[str, Any]], model: Model) -> None:
     last = messages[-1]
     if last["role"] != "assistant":
         return
+    if _goes_on(last["content"]):
+        return
     if not model.prefill:  # (seen)
         raise Rejected(
             "This model does not support assistant message prefill. The conversation must end with a user message."
         )
     content = last["content"]
     text = content if isinstance(content, str) else (content[-1].get("text", "") if content else "")
-    if text != text.rstrip():  # (seen)
+    if isinstance(text, str) and text != text.rstrip():  # (seen)
         raise Rejected("messages: final assistant content cannot end with trailing whitespace")
+
+
+def _goes_on(content: Any) -> bool:
+    """A paused turn or a compaction that is sent back to be carried on; no prefill (a guess at how the API tells)."""
+    if isinstance(content, str) or not content:
+        return False
+    return content[-1]["type"] == "compaction" or any(block["type"] in PAUSED for block in content)
 
 
 def _check_thinking(body: dict[str, Any], model: Model) -> None:

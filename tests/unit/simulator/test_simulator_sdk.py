@@ -112,6 +112,81 @@ def test_beta_messages_are_accepted(client):
     assert message.type == "message"
 
 
+DOCUMENT = {
+    "type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "Grass is green. So it is."},
+    "citations": {"enabled": True},
+}  # fmt: skip
+FALLBACK, COMPACT, MCP = "server-side-fallback-2026-07-01", "compact-2026-01-12", "mcp-client-2025-11-20"
+
+
+@pytest.mark.parametrize(
+    ("beta", "more"),
+    [
+        (FALLBACK, {**hello("[[simulate:refusal]]"), "fallbacks": [{"model": "claude-opus-4-8"}]}),
+        (FALLBACK, {**hello("[[simulate:refusal=all]]"), "fallbacks": [{"model": "claude-opus-4-8"}]}),
+        (FALLBACK, {**hello(), "fallbacks": "default"}),
+        (COMPACT, {**hello("[[simulate:compact]]"), "context_management": {"edits": [{"type": "compact_20260112"}]}}),
+        ("compact-2026-09-04", {**hello(), "compaction": {"type": "summarize"}}),
+        (
+            MCP,
+            {
+                **hello(), "mcp_servers": [{"type": "url", "url": "https://m.example", "name": "m"}],
+                "tools": [{"type": "mcp_toolset", "mcp_server_name": "m"}],
+            },
+        ),
+        (MCP, {**hello(), "tools": [{"type": "web_search_20260318", "name": "web_search"}]}),
+        (MCP, {**hello(), "tools": [{"type": "code_execution_20260521", "name": "code_execution"}]}),
+        (MCP, hello([DOCUMENT, {"type": "text", "text": "What colour?"}])),
+        (MCP, hello("[[simulate:pause]]")),
+    ],
+)  # fmt: skip
+def test_every_feature_streams_as_it_answers(client, beta, more):
+    plain = client.beta.messages.create(**{**GOOD, **more}, betas=[beta])
+    with client.beta.messages.stream(**{**GOOD, **more}, betas=[beta]) as stream:
+        streamed = stream.get_final_message()
+    dropped = {"content": {"__all__": {"parsed_output"}}, "container": {"expires_at"}, "parsed_output": True}
+    assert streamed.model_dump(exclude=dropped) == plain.model_dump(exclude=dropped)
+
+
+def test_the_sdk_s_own_fallback_hops(url):
+    from anthropic import BetaFallbackState, BetaRefusalFallbackMiddleware
+
+    hop = BetaRefusalFallbackMiddleware([{"model": "claude-opus-4-8"}])
+    with Anthropic(api_key="any", base_url=url, max_retries=0, middleware=[hop]) as client, BetaFallbackState():
+        message = client.beta.messages.create(**hello("[[simulate:refusal=claude-opus-5-5]]"))
+    assert (message.model, message.content[0].type) == ("claude-opus-4-8", "fallback")
+
+
+def test_an_unknown_beta_is_a_bad_request(client):
+    with pytest.raises(anthropic.BadRequestError, match=r"Unexpected value\(s\) `what-2026`"):
+        client.beta.messages.create(**hello(), betas=["what-2026"])
+
+
+def test_files(client):
+    file = client.files.upload(file=("notes.pdf", b"%PDF-1.7", "application/pdf"))
+    assert (file.filename, file.mime_type, file.size_bytes) == ("notes.pdf", "application/pdf", 8)
+    assert client.files.retrieve_metadata(file.id) == file
+    source = {"type": "file", "file_id": file.id}
+    asked = hello([{"type": "document", "source": source}, {"type": "text", "text": "Summarise."}])
+    assert client.messages.create(**asked).stop_reason == "end_turn"
+    assert file.id in [other.id for other in client.files.list(limit=1)]
+    assert client.files.delete(file.id).type == "file_deleted"
+    with pytest.raises(anthropic.NotFoundError):
+        client.messages.create(**asked)
+
+
+def test_counting_agrees_with_usage_and_ignores_caching(client):
+    block = {"type": "text", "text": "x" * 8000}
+    asked = {**hello([DOCUMENT, {"type": "text", "text": "?"}]), "tools": [{**TOOL, "name": "unheard_of"}]}
+    counted = []
+    for system in ([block], [{**block, "cache_control": {"type": "ephemeral"}}]):
+        counts = {name: asked[name] for name in ("model", "messages", "tools")}
+        counted.append(client.messages.count_tokens(**counts, system=system).input_tokens)
+        usage = client.messages.create(**asked, system=system).usage
+        assert usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens == counted[-1]
+    assert counted[0] == counted[1]
+
+
 @pytest.mark.parametrize(
     ("marker", "error", "code"),
     [

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.simulator import messages
+from runner.simulator.betas import KNOWN
+from runner.simulator.caching import positions
 from runner.simulator.errors import Rejected
 from runner.simulator.validate import check_count, check_create, check_version, parse
 
@@ -20,6 +22,10 @@ HAIKU = {"model": "claude-haiku-4-5"}
 OPUS_46 = {"model": "claude-opus-4-6"}
 TEXT = {"type": "text", "text": "Hello"}
 EPHEMERAL = {"type": "ephemeral"}
+PAUSED = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+CALL = {"type": "tool_use", "id": "t", "name": "look", "input": {}}
+RESULT = {"type": "tool_result", "tool_use_id": "t"}
+SEARCH = {"type": "web_search_20260318", "name": "web_search"}
 TOOL = {"name": "look", "input_schema": {"type": "object", "properties": {}}}
 LONG_BUDGET = (
     "`max_tokens` must be greater than `thinking.budget_tokens`. Please consult our documentation at "
@@ -42,6 +48,11 @@ def turns(*pairs):
 
 def cached(*ttls):
     return user([{**TEXT, "cache_control": {"type": "ephemeral", **({"ttl": ttl} if ttl else {})}} for ttl in ttls])
+
+
+def four():
+    """Four breakpoints, none on the last block."""
+    return user([*cached("5m", "5m", "5m", "5m")["messages"][0]["content"], TEXT])
 
 
 def schema(value):
@@ -78,7 +89,9 @@ REJECTED = [
     (turns(("robot", "Hello")), "messages.0.role: Input should be 'user', 'assistant' or 'system'"),
     (turns(("assistant", "Hello"), ("user", "Hi")), 'messages: first message must use the "user" role'),
     (turns(("system", "Be brief"), ("user", "Hi")), 'messages: first message must use the "user" role'),
-    (turns(("user", "a"), ("assistant", "b"), ("system", "c"), ("user", "d")), "messages.2: role 'system' must follow a message with role 'user'"),
+    (turns(("user", "a"), ("assistant", "b"), ("system", "c"), ("user", "d")), "messages.2: role 'system' must follow a 'user' message"),
+    (turns(("user", "a"), ("system", "b"), ("user", "c")), "messages.1: role 'system' must precede an 'assistant' message or end the array"),
+    (turns(("user", "a"), ("system", "b"), ("system", "c")), "messages.1: role 'system' must precede an 'assistant' message or end the array"),
     ({**OPUS_46, **turns(("user", "a"), ("system", "c"))}, "role 'system' is not supported on this model"),
     (turns(("user", "a"), ("assistant", "b")), PREFILL),
     ({**OPUS_46, **turns(("user", "a"), ("assistant", "b"))}, PREFILL),
@@ -104,6 +117,17 @@ REJECTED = [
         user([{"type": "thinking", "thinking": "", "signature": "", "cache_control": EPHEMERAL}]),
         "messages.0.content.0.thinking.cache_control: Extra inputs are not permitted",
     ),
+    # tool calls and their results
+    (
+        turns(("user", "a"), ("assistant", [CALL]), ("user", "b")),
+        "messages.1: `tool_use` ids were found without `tool_result` blocks immediately after: t. Each `tool_use` block "
+        "must have a corresponding `tool_result` block in the next message.",
+    ),
+    (
+        user([RESULT]),
+        "messages.0.content.0: unexpected `tool_use_id` found in `tool_result` blocks: t. Each `tool_result` block must "
+        "have a corresponding `tool_use` block in the previous message.",
+    ),
     # system
     ({"system": 5}, "system: Input should be a valid list"),
     ({"system": "  "}, "system: text content blocks must contain non-whitespace text"),
@@ -111,7 +135,16 @@ REJECTED = [
     ({"system": [{"type": "image"}]}, "system.0.type: Input should be 'text'"),
     # cache_control
     (cached("5m", "5m", "5m", "5m", "5m"), "A maximum of 4 blocks with cache_control may be provided. Found 5."),
-    ({**cached("5m", "5m", "5m", "5m"), "cache_control": EPHEMERAL}, "A maximum of 4 blocks with cache_control may be provided. Found 5."),
+    (
+        {"system": [{**TEXT, "cache_control": EPHEMERAL}], "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+        "cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that "
+        "blocks are processed in the following order: `tools`, `system`, `messages`.",
+    ),
+    (
+        {**cached("5m"), "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+        "cache_control: the last block already has a cache_control with a different ttl",
+    ),
+    ({**four(), "cache_control": EPHEMERAL}, "A maximum of 4 blocks with cache_control may be provided. Found 5."),
     (cached("2h"), "messages.0.content.0.cache_control.ephemeral.ttl: Input should be '5m' or '1h'"),
     (
         {"system": [{**TEXT, "cache_control": {"type": "ephemeral", "scope": "x"}}]},
@@ -122,6 +155,11 @@ REJECTED = [
         "messages.0.content.1.cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' "
         "cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`.",
     ),
+    (
+        user([{"type": "text", "text": "", "cache_control": EPHEMERAL}]),
+        "messages.0.content.0.text: cache_control cannot be set for empty text blocks",
+    ),
+    ({"system": [{"type": "text", "text": "", "cache_control": EPHEMERAL}]}, "system.0: cache_control cannot be set for empty text blocks"),
     # stop sequences
     ({"stop_sequences": "x"}, "stop_sequences: Input should be a valid list"),
     ({"stop_sequences": [5]}, "stop_sequences.0: Input should be a valid string"),
@@ -175,6 +213,26 @@ REJECTED = [
     (schema({"$ref": "https://x.example/y"}), "output_config.format.schema: External $ref is not supported: https://x.example/y"),
     # tools
     ({"tools": [{"name": "look"}]}, "tools.0.custom.input_schema: Field required"),
+    ({"tools": [{**TOOL, "name": "look up"}]}, "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'"),
+    ({"tools": [{**TOOL, "color": 1}]}, "tools.0.custom.color: Extra inputs are not permitted"),
+    ({"tools": [{**TOOL, "input_schema": {}}]}, "tools.0.custom.input_schema.type: Field required"),
+    ({"tools": [{**TOOL, "input_schema": {"type": "array"}}]}, "tools.0.custom.input_schema.type: Input should be 'object'"),
+    ({"tools": [TOOL, TOOL]}, "tools: Tool names must be unique."),
+    ({"tools": [{**SEARCH, "name": "search"}]}, "tools.0.web_search_20260318.name: Input should be 'web_search'"),
+    (
+        {"tools": [{**SEARCH, "allowed_domains": ["a.example"], "blocked_domains": ["b.example"]}]},
+        "tools.0.web_search_20260318: Only one of `allowed_domains` and `blocked_domains` may be set",
+    ),
+    ({**OPUS_46, "tools": [TOOL], "tool_choice": {"type": "tool"}}, "tool_choice.tool.name: Field required"),
+    # container, diagnostics, speed
+    ({"container": 5}, "container: Input should be a valid dictionary"),
+    ({"container": {"skills": [{"type": "anthropic", "skill_id": "pptx"}]}}, "container.skills: skills require the code execution tool in `tools`"),
+    ({"container": {"skills": [{"type": "own", "skill_id": "x"}]}}, "container.skills.0.type: Input should be 'anthropic' or 'custom'"),
+    ({"container": {"skills": [{}] * 9}}, "container.skills: List should have at most 8 items after validation, not 9"),
+    ({"diagnostics": {"previous": None}}, "diagnostics.previous: Extra inputs are not permitted"),
+    ({"diagnostics": {"previous_message_id": 5}}, "diagnostics.previous_message_id: Input should be a valid string"),
+    ({"inference_geo": 5}, "inference_geo: Input should be a valid string"),
+    ({**OPUS_46, "speed": "fast"}, "'claude-opus-4-6' does not support the `speed` parameter."),
     ({"tool_choice": {"type": "auto"}}, "tool_choice: tool_choice may only be specified while providing tools."),
     ({"tools": [TOOL], "tool_choice": {"type": "any"}}, 'tool_choice: type "any" is not supported on this model. Use "auto".'),
     ({**OPUS_46, "tools": [TOOL], "tool_choice": {"type": "tool", "name": "x"}}, "Tool 'x' not found in provided tools"),
@@ -188,7 +246,7 @@ REJECTED = [
 @pytest.mark.parametrize(("change", "message"), REJECTED)
 def test_a_wrong_body_is_rejected_in_the_api_s_words(change, message):
     with pytest.raises(Rejected) as caught:
-        check_create({**GOOD, **change}, version=NOW, beta=False)
+        check_create({**GOOD, **change}, version=NOW)
     assert caught.value.message == message
     assert (caught.value.status, caught.value.type) == (400, "invalid_request_error")
 
@@ -197,7 +255,7 @@ def test_a_wrong_body_is_rejected_in_the_api_s_words(change, message):
 def test_required_fields(field):
     body = {name: value for name, value in GOOD.items() if name != field}
     with pytest.raises(Rejected, match=f"^{field}: Field required$"):
-        check_create(body, version=NOW, beta=False)
+        check_create(body, version=NOW)
 
 
 ACCEPTED = [
@@ -210,6 +268,7 @@ ACCEPTED = [
     {"system": "Be brief"},
     {"system": [{**TEXT, "cache_control": {"type": "ephemeral", "ttl": "1h"}}], **cached("5m", None, "5m")},
     {"cache_control": EPHEMERAL},
+    {**cached("5m", "5m", "5m", "5m"), "cache_control": EPHEMERAL},
     {"metadata": {"user_id": None}},
     {"service_tier": "standard_only"},
     {"stop_sequences": ["END"], "stream": True},
@@ -223,44 +282,49 @@ ACCEPTED = [
     turns(("user", "a"), ("assistant", "b"), ("user", "c"), ("system", "d")),
     turns(("user", "a"), ("user", "b")),
     {**schema({"type": "object", "additionalProperties": False, "properties": {"n": {"$ref": "#/$defs/n"}}})},
-    {"tools": [TOOL, {"type": "web_search_20260318", "name": "web_search"}], "tool_choice": {"type": "auto"}},
+    {"tools": [TOOL, SEARCH], "tool_choice": {"type": "auto"}},
+    {"tools": [{"type": "bash_20250124", "name": "bash"}, {**SEARCH, "max_uses": 2, "cache_control": EPHEMERAL}]},
+    {"container": "container_1", "diagnostics": {"previous_message_id": None}, "speed": "fast", "inference_geo": "us"},
+    turns(("user", "a"), ("assistant", [TEXT, PAUSED])),
     {**OPUS_46, "tools": [TOOL], "tool_choice": {"type": "tool", "name": "look"}},
     user([{"type": "document", "source": {"type": "text", "data": "x", "media_type": "text/plain"}, "title": "t"}, TEXT]),
-    user([{"type": "tool_result", "tool_use_id": "t", "content": [TEXT]}]),
+    turns(("user", "a"), ("assistant", [CALL]), ("user", [{"type": "tool_result", "tool_use_id": "t", "content": [TEXT]}])),
+    turns(("user", "a"), ("assistant", "b"), ("assistant", [CALL]), ("user", [RESULT]), ("user", "c")),
+    turns(("user", "a"), ("assistant", "b"), ("user", "c"), ("system", "d"), ("assistant", "e"), ("user", "f")),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("change", ACCEPTED)
 def test_a_right_body_passes_and_can_be_answered(change):
     body = {**GOOD, **change}
-    check_create(body, version=NOW, beta=False)
+    check_create(body, version=NOW)
     answer = messages.reply(messages.read(body))
     assert answer["usage"]["output_tokens"] <= body["max_tokens"]
 
 
 def test_sampling_passes_under_the_old_version_on_old_models_only():
     old = {**GOOD, **HAIKU, "temperature": 0.2, "top_k": 5}
-    check_create(old, version="2023-06-01", beta=False)
+    check_create(old, version="2023-06-01")
     with pytest.raises(Rejected, match=r"^`temperature` is deprecated for this model\.$"):
-        check_create({**GOOD, "temperature": 0.2}, version="2023-06-01", beta=False)
+        check_create({**GOOD, "temperature": 0.2}, version="2023-06-01")
 
 
 def test_beta_fields_need_a_beta_header():
-    check_create({**GOOD, "fallbacks": "default"}, version=NOW, beta=True)
+    check_create({**GOOD, "fallbacks": "default"}, version=NOW, betas=frozenset({"server-side-fallback-2026-07-01"}))
     with pytest.raises(Rejected, match=r"^xyz: Extra inputs are not permitted$"):
-        check_create({**GOOD, "xyz": 1}, version=NOW, beta=True)
+        check_create({**GOOD, "xyz": 1}, version=NOW, betas=frozenset({"server-side-fallback-2026-07-01"}))
 
 
 def test_another_vendor_s_model_is_not_found():
     with pytest.raises(Rejected) as caught:
-        check_create({**GOOD, "model": "gpt-9"}, version=NOW, beta=False)
+        check_create({**GOOD, "model": "gpt-9"}, version=NOW)
     assert (caught.value.status, caught.value.type, caught.value.message) == (404, "not_found_error", "model: gpt-9")
 
 
 def test_count_tokens_wants_no_max_tokens():
-    check_count({name: GOOD[name] for name in ("model", "messages")}, version=NOW, beta=False)
+    check_count({name: GOOD[name] for name in ("model", "messages")}, version=NOW)
     with pytest.raises(Rejected, match=r"^max_tokens: Extra inputs are not permitted$"):
-        check_count(GOOD, version=NOW, beta=False)
+        check_count(GOOD, version=NOW)
 
 
 def test_the_version_header():
@@ -300,6 +364,20 @@ KEYS = st.sampled_from(
         "stop_sequences",
         "metadata",
         "cache_control",
+        "fallbacks",
+        "context_management",
+        "compaction",
+        "mcp_servers",
+        "edits",
+        "citations",
+        "container",
+        "skills",
+        "diagnostics",
+        "media_type",
+        "data",
+        "url",
+        "id",
+        "input",
         "role",
         "content",
         "type",
@@ -331,6 +409,13 @@ WORDS = st.sampled_from(
         "thinking",
         "tool_use",
         "tool_result",
+        "compaction",
+        "server_tool_use",
+        "search_result",
+        "web_search_20260318",
+        "mcp_toolset",
+        "compact_20260112",
+        "summarize",
         "adaptive",
         "enabled",
         "json_schema",
@@ -352,7 +437,7 @@ API_JSON = st.recursive(
 
 def rejection(body):
     try:
-        check_create(body, version=NOW, beta=False)
+        check_create(body, version=NOW, betas=KNOWN)
     except Rejected as rejected:
         return rejected
     return None
@@ -367,5 +452,7 @@ def test_hostile_bodies_are_rejected_or_answered(change, keep):
         error = {"type": rejected.type, "message": rejected.message}
         assert orjson.loads(rejected.body("r")) == {"type": "error", "error": error, "request_id": "r"}
         return
-    answer = messages.reply(messages.read(body))
+    asked = messages.read(body)
+    answer = messages.reply(asked)
     assert answer["usage"]["output_tokens"] <= max(0, body["max_tokens"])
+    assert positions(body)[-1].tokens == asked.input_tokens
