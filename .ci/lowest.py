@@ -26,7 +26,7 @@ def constraints(pyproject: Path = PYPROJECT) -> list[str]:
     """One `name==version` per direct dependency, those of development included."""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
     extras = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
-    return [lowest(requirement) for requirement in [*project["dependencies"], *extras]]
+    return list(dict.fromkeys(lowest(requirement) for requirement in [*project["dependencies"], *extras]))
 
 
 if __name__ == "__main__":

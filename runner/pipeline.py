@@ -10,14 +10,17 @@ import os
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from runner.claude.origin import service_of
 from runner.errors import AccountError, Position, Problem, SpecError, TryLater
 from runner.inputs import Selection, Stamps, Stdin, read_rows
 from runner.prompts.build import RequestBuilder
+from runner.prompts.cache_advice import with_cache
+from runner.prompts.params import secrets_of
 from runner.prompts.plan import PlanLedger
 from runner.records import Event, Plan, Request
 from runner.spec.job import JobSpec
@@ -65,7 +68,8 @@ class PlannedJob:
 
     def _rendered(self) -> Iterator[Request]:
         rows = read_rows(self.job, self.options.selection, stdin=self.stdin, stamps=self.stamps)
-        return RequestBuilder(self.job, service=self.options.service).requests(rows)
+        builder = RequestBuilder(self.job, service=self.options.service, choose=self.ledger.prefixes.choose)
+        return builder.requests(rows)
 
 
 def changed_since_planning(job: JobSpec, request: Request | None) -> SpecError:
@@ -83,13 +87,17 @@ def plan_job(
 ) -> Iterator[PlannedJob]:
     """Load one spec and render all its requests. Raises SpecError with every problem found."""
     job = load_job(spec, options.load, env=env)
+    options = replace(options, service=service_of(job.client, options.service, env))
     spool = stdin if isinstance(stdin, Stdin) else Stdin(stdin)
     stamps = Stamps()
     ledger = PlanLedger()
     try:
         rows = read_rows(job, options.selection, stdin=spool, stamps=stamps)
         requests = RequestBuilder(job, service=options.service).requests(rows)
-        plan = ledger.add(requests, cells=len(job.cells), repeat=job.repeat)
+        plan = ledger.add(
+            requests, cells=len(job.cells), repeat=job.repeat, ttl=job.cache.ttl, concurrency=job.run.concurrency
+        )
+        plan = with_cache(plan, job, ledger.prefixes)
         errors = [problem for problem in plan.problems if problem.is_error]
         if errors:
             raise SpecError.of(errors)
@@ -179,12 +187,28 @@ async def run_jobs(
     planned: Sequence[PlannedJob], options: RunOptions, stop: Stop, world: World
 ) -> AsyncIterator[Finished]:
     """Send the jobs one after the other and yield how each ended; one that could not go on is the last."""
+    if not options.simulate:
+        require_secrets(planned, world.env)
     async with simulator_if(options.simulate) as server:
         for one in planned:
             finished = await run_job(one, options, stop, world, server)
             yield finished
             if stop.reason or finished.ended.cause:
                 return
+
+
+def require_secrets(planned: Sequence[PlannedJob], env: Mapping[str, str]) -> None:
+    """Raises SpecError when the environment lacks a token of `mcp_servers`; planning and simulating need none."""
+    from runner.claude.secrets import missing_secrets
+
+    problems = []
+    for job in (one.job for one in planned):
+        names = [name for cell in job.cells for name in secrets_of(cell.fields).values()]
+        problems += missing_secrets(names, env, Position(str(job.path)))
+        headers = job.client.header_variables.values()
+        problems += missing_secrets(headers, env, Position(str(job.path)), needed_by="client.headers")
+    if problems:
+        raise SpecError.of(problems)
 
 
 @asynccontextmanager
@@ -207,13 +231,20 @@ async def run_job(
     The client comes first: without credentials nothing is written and nothing is sent.
     """
     from runner.claude.client import open_client
+    from runner.claude.uploads import FileSender
     from runner.engine.clock import RealClock
     from runner.engine.live import run_live
+    from runner.prompts.cache_audit import CacheAudit
+    from runner.prompts.follow import follow
+    from runner.prompts.judge import judge
+    from runner.prompts.media_body import whole_body
     from runner.store import open_run
 
     settings = one.job.run
     concurrency = options.concurrency or settings.concurrency
-    client_options = {"base_url": server, "api_key": SIMULATOR_KEY} if server else {}
+    client_options: dict[str, Any] = {"client": one.job.client}
+    if server:
+        client_options = {"base_url": server, "api_key": SIMULATOR_KEY, "tokens": {}}
     async with open_client(
         timeout=settings.request_timeout,
         stream=settings.stream,
@@ -222,22 +253,35 @@ async def run_job(
         **client_options,
     ) as client:
         clock = RealClock()
-        folder = job_folder(one.job, options.outputs, simulate=options.simulate)
-        with open_run(folder, manifest=manifest(one, options), plan=one.plan, fresh=options.fresh, clock=clock) as run:
+        audit = CacheAudit(manual=one.job.cache.mode == "manual")
+        with open_run(
+            job_folder(one.job, options.outputs, simulate=options.simulate),
+            manifest=manifest(one, options),
+            plan=one.plan,
+            fresh=options.fresh,
+            clock=clock,
+            prices=one.job.prices,
+        ) as run:
             with summed_up(run):
                 ended = await run_live(
                     waiting(one, run),
-                    send=client.send,
+                    send=FileSender(client, whole_body, run.file_ids(), run.uploaded).send,
                     sink=run,
                     concurrency=concurrency,
                     retry=settings.retry,
                     clock=clock,
                     rng=world.rng,
                     stop=stop,
-                    observe=world.observer(one, run.answered_count),
+                    observe=listening(world.observer(one, run.answered_count), audit.observe),
+                    follow=follow,
+                    judge=judge,
+                    replies_of=run.replies_of,
+                    diagnose=one.job.cache.diagnose,
+                    prices=one.job.prices,
                 )
                 answer_identical(one, run)
-            summary = run.finish(end=end_of(ended))
+            findings = [finding.to_json() for finding in audit.findings()]
+            summary = run.finish(end=end_of(ended), cache_audit=findings)
     return Finished(summary, ended, exit_code(summary, ended), outputs_of(one.job, options.outputs))
 
 
@@ -261,6 +305,16 @@ def job_folder(job: JobSpec, given: Path | None, *, simulate: bool = False) -> P
     """The folder of a job's runs. given: `--output-dir`. Simulated runs live apart."""
     outputs = outputs_of(job, given)
     return (outputs / "simulated" if simulate else outputs) / job.name
+
+
+def listening(*observers: Callable[[Event], None]) -> Callable[[Event], None]:
+    """One observer that tells them all."""
+
+    def observe(event: Event) -> None:
+        for observer in observers:
+            observer(event)
+
+    return observe
 
 
 def manifest(one: PlannedJob, options: RunOptions) -> Mapping[str, object]:

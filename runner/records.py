@@ -2,15 +2,15 @@
 
 The order of the file is the order of a run: a row of input becomes requests, a request is attempted,
 an attempt ends in a reply or a failure, and a request ends in one result. Records answer questions
-(`failure.ends_run`, `result.answered`), so that no caller keeps a copy of a rule. DESIGN: `docs/design.md`.
+(`failure.ends_run`, `result.answered`), so that no caller keeps a copy of a rule. Contracts: docs/design.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from runner.errors import Problem
 
@@ -73,14 +73,69 @@ class RetryPolicy:
     max_wait: float = 600.0
 
 
+class PrefixEnd(NamedTuple):
+    """A place in a body where a cached prefix may end. id: a hash of everything before it, and of what breaks caches.
+
+    size: about how many bytes of text come before it. place: the block it ends with, as steps into the body.
+    """
+
+    id: int
+    size: int
+    place: tuple[str | int, ...]
+
+
+class Prefix(NamedTuple):
+    """A prefix that ends at a breakpoint. hash: equal for requests that share it. seconds: how long it lives unused."""
+
+    hash: str
+    seconds: float
+
+
+class Terms(NamedTuple):
+    """What of a request changes its price. factor: on the price of its tokens (speed, region).
+
+    fallbacks: models that it names for what the first one declines; each may be paid as well. tools: tools that the
+    API runs, whose results come to its input. added: tokens that the API adds to its input, at most.
+    """
+
+    factor: float = 1.0
+    fallbacks: tuple[str, ...] = ()
+    tools: bool = False
+    added: int = 0
+
+
+SECRET = "***"  # noqa: S105 - it stands for a secret and is none
+"""What stands in a body where a token from the environment is put in when it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file that a request's body names by the sha256 of its content; its bytes are read when it is sent.
+
+    path: absolute. shown: for messages. size: bytes. upload: it goes through the Files API, once for all requests.
+    """
+
+    sha256: str
+    path: str
+    shown: str
+    media_type: str
+    size: int
+    upload: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One Messages request, ready to send.
 
     n: its place in the plan, from 0, without gaps. Order is (row, cell, repeat).
-    key: sha256 hex over what determines the answer (DESIGN, Requests); "" when `problem` is set.
+    key: sha256 hex over what determines the answer (docs/design.md, Requests); "" when `problem` is set.
     body: the JSON parameters as UTF-8, without `stream`. max_tokens and model repeat what the body says.
     timeout, retry: the row's own overrides, else None. problem: why it cannot be sent (`on_bad_row: skip`).
+    headers: HTTP headers that are parameters of the API. secrets: MCP server → the environment variable whose value
+    takes the place of `SECRET` in the bytes that are sent; the value itself is in no record.
+    after: what `prompts.follow` and `prompts.judge` need beyond the body (a `prompts.after.After`); for them alone.
+    ends: where a cached prefix could end, the shortest first. prefixes: those that end at a breakpoint of the body.
+    files: those whose hashes stand in the body. media_tokens: what images and documents cost at most beside its text.
     """
 
     n: int
@@ -97,6 +152,24 @@ class Request:
     timeout: Timeout | None = None
     retry: RetryPolicy | None = None
     problem: Problem | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    after: Any = field(default=None, repr=False)
+    ends: tuple[PrefixEnd, ...] = field(default=(), repr=False)
+    prefixes: tuple[Prefix, ...] = ()
+    files: tuple[AttachedFile, ...] = ()
+    media_tokens: int = 0
+    terms: Terms = Terms()  # noqa: RUF009 (a tuple: it cannot change)
+
+    @property
+    def most_tokens(self) -> int:
+        """No more input tokens than this: one a byte of the body, its media, and what the API adds."""
+        return len(self.body) + self.media_tokens + self.terms.added
+
+    @property
+    def prefix(self) -> str | None:
+        """The hash of the longest prefix that the request shares, None when it has no breakpoint."""
+        return self.prefixes[-1].hash if self.prefixes else None
 
 
 # ---------------------------------------------------------------- attempts
@@ -178,6 +251,8 @@ class Reply:
 
 
 Outcome: TypeAlias = Reply | Failure
+Began: TypeAlias = Callable[[str | None], None]
+"""Told that a reply has begun, with the id of its message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,18 +282,26 @@ class Attempt:
 # ---------------------------------------------------------------- results
 
 Status: TypeAlias = Literal["ok", "tool_use", "truncated", "refused", "invalid", "failed"]
+Purpose: TypeAlias = Literal["turn", "ask_again", "continue", "double"]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One answer asked for on the way to a result; today every request makes one call, `for: turn`."""
+    """One answer asked for on the way to a result.
+
+    purpose: a `turn` of the conversation, or why it was asked once more: the reply was not valid, it paused, or it
+    ran out of tokens. iterations: what each model that worked on it cost. turn: the user turn it belongs to, from 0;
+    one that `when` skips does not count.
+    """
 
     attempts: Sequence[Attempt]
-    purpose: Literal["turn", "ask_again", "continue", "double"] = "turn"
+    purpose: Purpose = "turn"
     turn: int = 0
     usage: Mapping[str, Json] | None = None
     cost_usd: float | None = None
     response: Mapping[str, Json] | None = None
+    simulated: bool = False
+    iterations: Sequence[Json] = ()
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -226,9 +309,40 @@ class Call:
             "turn": self.turn,
             "usage": dict(self.usage) if self.usage is not None else None,
             "cost_usd": self.cost_usd,
+            "iterations": list(self.iterations),
             "response": dict(self.response) if self.response is not None else None,
             "attempts": [attempt.to_json() for attempt in self.attempts],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class NextCall:
+    """The call to make after the ones that were answered. body: as in `Request`; max_tokens repeats what it says."""
+
+    purpose: Purpose
+    turn: int
+    body: bytes = field(repr=False)
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the calls of a request amount to. problems: what is wrong with the answer, in words.
+
+    good: whether the job wants such an answer. text: the text blocks of the last reply joined. output: the parsed
+    structured output. failure: why the status is `failed` although every call was answered. tool_calls: of the last
+    reply, those of client tools. switches: where one model's output gives way to another's, `{from, to, category}`.
+    """
+
+    status: Status
+    good: bool
+    text: str | None = None
+    output: Json = None
+    citations: Sequence[Json] = ()
+    problems: Sequence[str] = ()
+    failure: Failure | None = None
+    tool_calls: Sequence[Json] = ()
+    switches: Sequence[Json] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +350,8 @@ class Result:
     """How one request ended: a line of results.jsonl (schemas/result.schema.json).
 
     cost_usd: what the answer cost when it was made, None without a known price. billed_usd: what this run paid.
-    failure: the last one, when the status is `failed`.
+    failure: the last one, when the status is `failed`. accepted: the job calls it good although it is not `ok`.
+    problems: what is wrong with the answer, in words.
     """
 
     request: Request
@@ -252,15 +367,21 @@ class Result:
     failure: Failure | None = None
     reused_from: Mapping[str, Json] | None = None
     simulated: bool = False
+    accepted: bool = False
+    output: Json = None
+    citations: Sequence[Json] = ()
+    problems: Sequence[str] = ()
+    tool_calls: Sequence[Json] = ()
+    switches: Sequence[Json] = ()
 
     @property
     def answered(self) -> bool:
-        """An answered request is never sent again unless asked (DESIGN, Results)."""
+        """An answered request is never sent again unless asked (docs/design.md)."""
         return self.status != "failed"
 
     @property
     def good(self) -> bool:
-        return self.status == "ok"
+        return self.status == "ok" or self.accepted
 
     def to_json(self, *, job: str, run: str) -> dict[str, Json]:
         request = self.request
@@ -277,16 +398,18 @@ class Result:
             "status": self.status,
             "good": self.good,
             "text": self.text,
-            "output": None,
+            "output": self.output,
             "stop_reason": self.stop_reason,
             "stop_details": self.stop_details,
-            "model": {"asked": request.model, "served": self.served},
+            "model": {"asked": request.model, "served": self.served, "switches": list(self.switches)},
             "usage": self.usage,
             "cost_usd": self.cost_usd,
             "billed_usd": self.billed_usd,
             "failure": self.failure.to_json() if self.failure else None,
             "calls": [call.to_json() for call in self.calls],
-            "citations": [],
+            "citations": list(self.citations),
+            "tool_calls": list(self.tool_calls),
+            "problems": list(self.problems),
             "checks": [],
             "row": dict(request.row),
             "reused_from": self.reused_from,
@@ -308,11 +431,26 @@ class ModelPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class CachePlan:
+    """What prompt caching is expected to do. Token counts are estimates from text size.
+
+    writes: prefixes, each written once; reads: requests that read one. ttl: how long one lives unused.
+    """
+
+    writes: int
+    reads: int
+    written_tokens: int
+    read_tokens: int
+    ttl: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a run would send, known before anything is sent.
 
     hash: sha256 over the ordered (id, cell, repeat, key). identical: requests answered by an equal one
-    earlier in the plan. bad: requests that cannot be sent; `problems` holds the first of them.
+    earlier in the plan. bad: requests that cannot be sent; `problems` holds the first of them. fallbacks: models whose
+    declined requests go to another model.
     """
 
     hash: str
@@ -325,6 +463,8 @@ class Plan:
     models: Sequence[ModelPlan]
     problems: Sequence[Problem] = ()
     warnings: Sequence[Problem] = ()
+    cache: CachePlan | None = None
+    fallbacks: Sequence[str] = ()
 
 
 # ---------------------------------------------------------------- events

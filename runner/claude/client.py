@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import httpx2
@@ -23,12 +23,17 @@ from anthropic import AnthropicError, AsyncAnthropic, AsyncStream, DefaultAioHtt
 
 from runner.claude.credentials import broken_credentials, forget_token, require_credentials, secrets_of
 from runner.claude.origin import DEFAULT_ORIGIN, origin_of_url
+from runner.claude.providers import headers_of, open_provider
 from runner.claude.replies import outcome_of_body
+from runner.claude.secrets import Unshown, secret_values, with_secrets, without_secrets
 from runner.claude.stream_reader import read_stream
 from runner.claude.transport import failure_of_exception
+from runner.claude.typed import TypedPath, with_hops
 from runner.claude.wording import one_line
 from runner.errors import SpecError
-from runner.records import Failure, Outcome, Request, Timeout
+from runner.models.providers import ANTHROPIC, PROVIDERS
+from runner.records import Began, Failure, Json, Outcome, Request, Timeout
+from runner.spec.job import ClientSpec
 
 Stream: TypeAlias = Literal["auto"] | bool
 
@@ -45,8 +50,12 @@ async def open_client(
     env: Mapping[str, str],
     base_url: str | None = None,
     api_key: str | None = None,
+    tokens: Mapping[str, str] | None = None,
+    client: ClientSpec = ClientSpec(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Client]:
     """A client for `concurrency` requests at a time. base_url, api_key: the simulator's; None: the SDK's own chain.
+    tokens: where the tokens of MCP servers come from, `env` unless told otherwise; the simulator gets none.
+    client: whom the job asks, and how; the simulator is asked in the Claude API's stead, whoever it is.
 
     Raises AccountError, before anything is sent, when there is no usable credential; SpecError for a base URL that is
     none. The SDK reads the process's environment itself; `env` is to be the same.
@@ -55,16 +64,30 @@ async def open_client(
         follow_redirects=False,
         timeout=http_timeout(timeout),
         limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+        proxy=client.proxy,
     )
     try:
-        sdk = open_sdk(http, base_url=base_url or base_url_of(env), api_key=api_key)
-        require_credentials(sdk)
-        require_http(sdk, env)
+        if client.provider == ANTHROPIC:
+            url = base_url or client.base_url or base_url_of(env)
+            sdk = open_sdk(http, base_url=url, api_key=api_key, headers=headers_of(client, env))
+            require_credentials(sdk)
+            require_http(sdk, env)
+        else:
+            sdk = await open_provider(client, http, env)
     except BaseException:
         await http.aclose()
         raise
     async with sdk:
-        yield Client(sdk, timeout, stream, secrets_of(sdk))
+        hidden = (*secrets_of(sdk), *(env[name] for name in client.header_variables.values() if env.get(name)))
+        yield Client(sdk, timeout, stream, hidden, env if tokens is None else tokens, typed_path(client, sdk))
+
+
+def typed_path(client: ClientSpec, sdk: AsyncAnthropic) -> TypedPath | None:
+    """The SDK's own path, where the bytes of a request cannot be sent as they are; chosen once a job."""
+    if client.provider == ANTHROPIC:
+        return None
+    provider = PROVIDERS[client.provider]
+    return TypedPath(sdk, always=not provider.bytes_go, binary=provider.binary_streams)
 
 
 def base_url_of(env: Mapping[str, str]) -> str | None:
@@ -72,9 +95,13 @@ def base_url_of(env: Mapping[str, str]) -> str | None:
     return DEFAULT_ORIGIN if env.get("ANTHROPIC_BASE_URL", "unset").strip() == "" else None
 
 
-def open_sdk(http: httpx2.AsyncClient, *, base_url: str | None, api_key: str | None) -> AsyncAnthropic:
+def open_sdk(
+    http: httpx2.AsyncClient, *, base_url: str | None, api_key: str | None, headers: Mapping[str, str] | None = None
+) -> AsyncAnthropic:
     try:
-        return AsyncAnthropic(base_url=base_url, api_key=api_key, max_retries=0, http_client=http)
+        return AsyncAnthropic(
+            base_url=base_url, api_key=api_key, max_retries=0, http_client=http, default_headers=headers or None
+        )
     except AnthropicError as error:
         raise broken_credentials(error) from None
     except httpx2.InvalidURL as error:
@@ -100,62 +127,99 @@ class Client:
     timeout: Timeout
     stream: Stream
     secrets: tuple[str, ...] = ()
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    typed: TypedPath | None = None
 
-    async def send(self, request: Request) -> Outcome:
+    async def send(self, request: Request, began: Began | None = None) -> Outcome:
         """One attempt, with one more after a 401 if that could be due to a token revoked before its time.
 
+        began: called with the message's id once the reply begins; with `stream: auto` such a request is streamed, so
+        that it begins early.
         Raises nothing but cancellation.
         """
-        outcome = await self._attempt(request)
+        outcome = await self._attempt(request, began)
         rejected = isinstance(outcome, Failure) and outcome.http_status == 401
-        return await self._attempt(request) if rejected and forget_token(self.sdk) else outcome
+        if rejected and forget_token(self.sdk):
+            outcome = await self._attempt(request, began)
+        return without_secrets(outcome, secret_values(request, self.tokens))
 
-    async def _attempt(self, request: Request) -> Outcome:
+    async def _attempt(self, request: Request, began: Began | None) -> Outcome:
         limits = request.timeout or self.timeout
-        exchange = self._streamed if self._streams(request) else self._plain
+        options = options_of(request, limits)
         try:
             async with asyncio.timeout(limits.total):
-                return await exchange(request, options_of(request, limits))
+                if self._streams(request, began is not None):
+                    return await self._streamed(request, options, began)
+                return await self._plain(request, options)
         except TimeoutError:
             return Failure("timeout", f"no whole answer within {limits.total:g} s", maybe_billed=True)
 
-    def _streams(self, request: Request) -> bool:
-        return request.max_tokens > MAX_PLAIN_TOKENS if self.stream == "auto" else self.stream
+    def _streams(self, request: Request, awaited: bool) -> bool:
+        if self.typed is not None and not self.typed.can_stream(request):
+            return False
+        return awaited or request.max_tokens > MAX_PLAIN_TOKENS if self.stream == "auto" else self.stream
+
+    def _bytes(self, request: Request, *, stream: bool = False) -> bytes:
+        """What is sent; with a token in it, it is something that no log can show."""
+        body = with_stream(request.body) if stream else request.body
+        return Unshown(with_secrets(body, request.secrets, self.tokens)) if request.secrets else body
+
+    def _hidden(self, request: Request) -> tuple[str, ...]:
+        """What no message about this request may show."""
+        return (*self.secrets, *secret_values(request, self.tokens)) if request.secrets else self.secrets
 
     async def _plain(self, request: Request, options: RequestOptions) -> Outcome:
+        body, hidden = self._bytes(request), self._hidden(request)
+        hops: list[Json] = []
         try:
-            response = await self.sdk.post(
-                "/v1/messages", content=request.body, cast_to=httpx2.Response, options=options
-            )
+            if self.typed is not None and self.typed.takes(request):
+                response = await self.typed.plain(body, options, hops)
+            else:
+                response = await self.sdk.post("/v1/messages", content=body, cast_to=httpx2.Response, options=options)
         except Exception as error:
-            return failure_of_exception(error, now=time.time(), secrets=self.secrets)
-        return outcome_of_body(response.status_code, response.headers, response.content, secrets=self.secrets)
+            return with_hops(failure_of_exception(error, now=time.time(), secrets=hidden), hops)
+        outcome = outcome_of_body(response.status_code, response.headers, response.content, secrets=hidden)
+        return with_hops(outcome, hops)
 
-    async def _streamed(self, request: Request, options: RequestOptions) -> Outcome:
+    async def _streamed(self, request: Request, options: RequestOptions, began: Began | None) -> Outcome:
+        body, hidden = self._bytes(request, stream=True), self._hidden(request)
+        events: AsyncIterator[Any] | None = None
         try:
-            # With this `cast_to` the SDK hands over the open response and leaves the events to us (2.12.0).
-            response: Any = await self.sdk.post(
-                "/v1/messages",
-                content=with_stream(request.body),
-                cast_to=httpx2.Response,
-                options=options,
-                stream=True,
-                stream_cls=AsyncStream[object],
-            )
+            if self.typed is not None and self.typed.takes(request):
+                response, events = await self.typed.streamed(body, options)
+            else:
+                response = await self._open_stream(body, options)
         except Exception as error:
-            return failure_of_exception(error, now=time.time(), secrets=self.secrets)
+            return failure_of_exception(error, now=time.time(), secrets=hidden)
         try:
-            return await read_stream(response, secrets=self.secrets)
+            return await read_stream(response, secrets=hidden, began=began, events=events)
         finally:
             with suppress(Exception):
                 await response.aclose()
 
+    async def _open_stream(self, body: bytes, options: RequestOptions) -> httpx2.Response:
+        """With this `cast_to` the SDK hands over the open response and leaves the events to us (2.12.0)."""
+        response: Any = await self.sdk.post(
+            "/v1/messages",
+            content=body,
+            cast_to=httpx2.Response,
+            options=options,
+            stream=True,
+            stream_cls=AsyncStream[object],
+        )
+        opened: httpx2.Response = response
+        return opened
+
 
 def options_of(request: Request, timeout: Timeout) -> RequestOptions:
-    """What the SDK calls options of one request."""
+    """What the SDK calls options of one request.
+
+    Betas go to the same address as anything else, as headers (SDK 2.12.0, `resources/beta/messages/messages.py`).
+    """
     options: RequestOptions = {"timeout": http_timeout(timeout)}
-    if request.betas:
-        options["headers"] = {"anthropic-beta": ",".join(request.betas)}
+    betas = {"anthropic-beta": ",".join(request.betas)} if request.betas else {}
+    if betas or request.headers:
+        options["headers"] = {**request.headers, **betas}
     return options
 
 

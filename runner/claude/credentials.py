@@ -38,7 +38,8 @@ def broken_credentials(error: Exception) -> AccountError:
 
 def secrets_of(sdk: AsyncAnthropic) -> tuple[str, ...]:
     """The static credentials of this client, to be taken out of messages."""
-    return tuple(secret for secret in (sdk.api_key, sdk.auth_token) if secret)
+    kept = (getattr(sdk, "api_key", None), getattr(sdk, "auth_token", None))  # not every provider's client has both
+    return tuple(secret for secret in kept if secret)
 
 
 def forget_token(sdk: AsyncAnthropic) -> bool:

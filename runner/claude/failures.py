@@ -68,6 +68,12 @@ BY_STATUS: Mapping[int, FailureKind] = {
     529: "overloaded",
 }
 
+AMAZON_LOGINS = frozenset(
+    {"ExpiredTokenException", "InvalidSignatureException", "MissingAuthenticationTokenException",
+     "IncompleteSignatureException", "UnrecognizedClientException"}
+)  # fmt: skip
+"""What AWS says with a 403 when it is not about the model but about who asks."""
+
 NO_ENDPOINT = frozenset({404, 405, 410})
 CHECK_BASE_URL = "check ANTHROPIC_BASE_URL (and the profile's base_url)"
 
@@ -98,12 +104,31 @@ def parse_error(body: Json) -> ApiError | None:
     )
 
 
+def provider_error(headers: Mapping[str, str], body: Json) -> ApiError | None:
+    """The error in a body of Amazon Bedrock or Google Cloud, which have shapes of their own.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html (its name is in a header),
+    https://cloud.google.com/apis/design/errors (`error.status`).
+    """
+    if not isinstance(body, dict):
+        return None
+    amazon = headers.get("x-amzn-errortype", "").partition(":")[0]
+    if amazon and isinstance(body.get("message"), str):
+        kind = "authentication_error" if amazon in AMAZON_LOGINS else amazon
+        return ApiError(kind, f"{body['message']} ({amazon})", request_id=headers.get("x-amzn-requestid"))
+    error = body.get("error")
+    if isinstance(error, dict) and isinstance(error.get("status"), str) and isinstance(error.get("message"), str):
+        return ApiError(error["status"], f"{error['message']} ({error['status']})")
+    return None
+
+
 def failure_of_response(
     status: int, headers: Mapping[str, str], body: bytes, *, now: float, secrets: Iterable[str] = ()
 ) -> Failure:
     """The failure behind a response that is no success. now: Unix time, for `retry-after` dates."""
     try:
-        error = parse_error(orjson.loads(body))
+        told = orjson.loads(body)
+        error = parse_error(told) or provider_error(headers, told)
     except orjson.JSONDecodeError:
         error = None
     kind = kind_of(status, error)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from runner.errors import SpecError
+from runner.models.providers import ANTHROPIC, PROVIDERS
+from runner.spec.job import ClientSpec
 
 DEFAULT_ORIGIN = "https://api.anthropic.com"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -42,3 +44,15 @@ def origin_of_url(url: str) -> str | None:
         return None
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + (f":{port}" if port and port != DEFAULT_PORTS[parts.scheme] else "")
+
+
+def service_of(client: ClientSpec, default: str, env: Mapping[str, str]) -> str:
+    """Whom the answers of a job come from, as keys see it: the provider, and the origin that is not its own.
+
+    default: what it is for the Claude API when the spec names no address.
+    """
+    if client.provider == ANTHROPIC and client.base_url is None:
+        return default
+    provider = PROVIDERS[client.provider]
+    origin = origin_of_url(client.base_url or env.get(provider.base_url_variable, "").strip())
+    return client.provider if origin in (None, DEFAULT_ORIGIN) else f"{client.provider} {origin}"

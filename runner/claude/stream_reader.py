@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from typing import Any
 
 import httpx2
 import orjson
@@ -15,20 +17,32 @@ from runner.claude.headers import kept_headers
 from runner.claude.replies import malformed, outcome_of_body, outcome_of_message
 from runner.claude.streaming import BrokenStream, StreamedMessage
 from runner.claude.wording import one_line
-from runner.records import Failure, Outcome
+from runner.records import Began, Failure, Outcome
+
+STREAMED = re.compile("event-?stream")
+"""Content types of streams; AWS writes its own as one word."""
 
 DRAIN_SECONDS = 1.0
 """How long a server may take to end a body after `message_stop`, so that its connection can be used again."""
 
 
-async def read_stream(response: httpx2.Response, *, secrets: Iterable[str] = ()) -> Outcome:
-    """Read a 2xx response to its end. Raises nothing but cancellation."""
-    growing = StreamedMessage()
+async def read_stream(
+    response: httpx2.Response,
+    *,
+    secrets: Iterable[str] = (),
+    began: Began | None = None,
+    events: AsyncIterator[Any] | None = None,
+) -> Outcome:
+    """Read a 2xx response to its end. began: called at `message_start`. Raises nothing but cancellation.
+
+    events: its events, when they are not to be read off it as server-sent events.
+    """
+    growing = StreamedMessage(began=began)
     try:
-        if "event-stream" not in response.headers.get("content-type", ""):  # a gateway that does not stream
+        if not STREAMED.search(response.headers.get("content-type", "")):  # a gateway that does not stream
             body = await response.aread()
             return outcome_of_body(response.status_code, response.headers, body, secrets=secrets)
-        failure = await take_events(response, growing, secrets)
+        failure = await take_events(events or AsyncStream.raw_events(response), response, growing, secrets)
     except (BrokenStream, orjson.JSONDecodeError, UnicodeDecodeError) as error:
         what = one_line(f"the stream cannot be read: {error}", secrets=secrets)
         failure = malformed(what, status=response.status_code, headers=response.headers)
@@ -40,9 +54,10 @@ async def read_stream(response: httpx2.Response, *, secrets: Iterable[str] = ())
     return failure or cut_off(response, "the stream ended before `message_stop`")
 
 
-async def take_events(response: httpx2.Response, growing: StreamedMessage, secrets: Iterable[str]) -> Failure | None:
+async def take_events(
+    events: AsyncIterator[Any], response: httpx2.Response, growing: StreamedMessage, secrets: Iterable[str]
+) -> Failure | None:
     """Feed events to the message until it is finished or an error event comes, which is returned."""
-    events = AsyncStream.raw_events(response)
     async for sse in events:
         if not sse.data:
             continue

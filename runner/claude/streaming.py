@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from runner.records import Json
+from runner.records import Began, Json
 
 APPENDED = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 """Deltas whose text is added to what came before; every other delta sets its fields."""
@@ -24,11 +24,15 @@ class BrokenStream(ValueError):
 
 @dataclass(slots=True)
 class StreamedMessage:
-    """A message growing with its events. message: None until `message_start`; whole once `finished`."""
+    """A message growing with its events. message: None until `message_start`; whole once `finished`.
+
+    began: called once with its id, when the message starts.
+    """
 
     message: dict[str, Any] | None = None
     finished: bool = False
     pieces: dict[tuple[int, str], list[str]] = field(default_factory=dict)
+    began: Began | None = None
 
     def add(self, event: Json) -> None:
         """Take one event; unknown types are skipped, as the API asks. Raises BrokenStream."""
@@ -41,6 +45,8 @@ class StreamedMessage:
         kind = event["type"]
         if kind == "message_start":
             self.message = {**event["message"], "content": list(event["message"].get("content") or ())}
+            if self.began is not None:
+                self.began(self.message.get("id"))
         elif kind == "content_block_start":
             self._start_block(event)
         elif kind == "content_block_delta":

@@ -21,6 +21,15 @@ that hangs up halfway included (SDK 2.12.0, `_vendor/httpx_aiohttp/transport.py`
 """
 
 
+LOGINS = ("google.auth", "botocore")
+"""Modules whose exceptions mean that a provider's login failed; they are optional, so they are told by name."""
+
+
+def no_login(error: BaseException) -> bool:
+    """The SDK says that AWS or Google gave it no credential in a plain RuntimeError (2.12.0)."""
+    return isinstance(error, RuntimeError) and str(error).startswith("Could not resolve")
+
+
 def failure_of_exception(error: Exception, *, now: float, secrets: Iterable[str] = ()) -> Failure:
     """The failure behind an exception raised before a response's headers were there."""
     if isinstance(error, APIStatusError):
@@ -29,6 +38,8 @@ def failure_of_exception(error: Exception, *, now: float, secrets: Iterable[str]
     if isinstance(error, AnthropicError) and not isinstance(error, APIConnectionError):
         return failure_of_credentials(error, secrets=secrets)
     chain = list(causes(error))
+    if any(type(cause).__module__.startswith(LOGINS) for cause in chain) or no_login(chain[-1]):
+        return Failure("authentication", one_line(f"no access token: {chain[-1]}", secrets=secrets))
     unsent = any(cls.__name__ in NEVER_SENT for cause in chain for cls in type(cause).__mro__)
     detail = one_line(str(chain[-1]) or type(chain[-1]).__name__, secrets=secrets, limit=200)
     if any(isinstance(cause, httpx2.TimeoutException) for cause in chain):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -18,6 +18,7 @@ from runner.cli.streams import say
 if TYPE_CHECKING:
     from runner.errors import Problem
     from runner.pipeline import PlannedJob
+    from runner.spec.job import ClientSpec
 
 SELECTION = (
     click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path)),
@@ -32,6 +33,13 @@ SELECTION = (
         type=click.Path(path_type=Path, file_okay=False),
         metavar="DIR",
         help="Let the spec read files under DIR too.",
+    ),
+    click.option(
+        "--allow-host",
+        "allow_hosts",
+        multiple=True,
+        metavar="HOST",
+        help="Let `client` in the spec send requests to HOST.  [env: PROMPTRUN_ALLOW_HOSTS]",
     ),
 )
 
@@ -56,6 +64,7 @@ class Chosen:
     variables: tuple[str, ...]
     sets: tuple[str, ...]
     allow_paths: tuple[Path, ...]
+    allow_hosts: tuple[str, ...]
 
 
 def selection(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,7 +103,12 @@ def reading_specs(chosen: Chosen, *, service: str) -> Iterator[list[PlannedJob]]
     from runner.spec.load import LoadOptions
 
     options = PlanOptions(
-        load=LoadOptions(sets=chosen.sets, vars=chosen.variables, allow_paths=chosen.allow_paths),
+        load=LoadOptions(
+            sets=chosen.sets,
+            vars=chosen.variables,
+            allow_paths=chosen.allow_paths,
+            allow_hosts=chosen.allow_hosts,
+        ),
         selection=Selection(only=chosen.only, limit=chosen.limit),
         service=service,
     )
@@ -112,10 +126,26 @@ def service(simulate: bool = False) -> str:
 
 def warn(problems: Sequence[Problem]) -> None:
     """What is probably unwise, and rows that will be left out, go to stderr; it stops nothing."""
-    from runner.report.text import problems_text
-
     if problems:
+        from runner.report.problems import problems_text  # only then: start-up counts
+
         say(problems_text(problems))
+
+
+def warn_of_log(env: Mapping[str, str]) -> None:
+    """With ANTHROPIC_LOG=debug the SDK prints every request; credentials are in none of it, prompts are."""
+    if env.get("ANTHROPIC_LOG") == "debug":
+        say("warning: ANTHROPIC_LOG=debug prints every prompt and file that is sent, here on stderr")
+
+
+def tell_where(client: ClientSpec) -> None:
+    """What a spec changes about where requests, and the credential with them, go: said before the first one goes."""
+    said = [f"to {client.base_url}"] if client.base_url else []
+    said += [f"through the proxy {client.proxy}"] if client.proxy else []
+    headers = [*client.headers, *client.header_variables]
+    said += [f"with the headers {', '.join(headers)}"] if headers else []
+    if said:
+        say(f"requests go {', '.join(said)}, as the spec says")
 
 
 def all_warnings(planned: PlannedJob) -> list[Problem]:

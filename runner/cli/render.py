@@ -6,6 +6,7 @@ import click
 import orjson
 
 from runner.cli.options import Chosen, all_warnings, reading_specs, selection, service, warn
+from runner.prompts.media_body import whole_body
 from runner.records import Request
 
 
@@ -14,7 +15,8 @@ from runner.records import Request
 def command(chosen: Chosen) -> None:
     """Print the exact request bodies, one JSON object a line.
 
-    Each line is {id, cell, repeat, key, body, betas}. Nothing is sent. Rows that make no request are named on stderr.
+    Each line is {id, cell, repeat, key, body, betas}, with the headers of the request where it has some. Nothing is
+    sent; where a token from the environment would be, there is `***`. Rows that make no request are named on stderr.
     """
     with reading_specs(chosen, service=service()) as planned:
         for one in planned:
@@ -30,7 +32,9 @@ def rendered(request: Request) -> bytes:
         "cell": dict(request.cell),
         "repeat": request.repeat,
         "key": request.key,
-        "body": orjson.Fragment(request.body),
+        "body": orjson.Fragment(whole_body(request)),
         "betas": list(request.betas),
     }
+    if request.headers:
+        line["headers"] = dict(request.headers)
     return orjson.dumps(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -20,7 +21,9 @@ from runner.cli.options import (
     reading_specs,
     selection,
     service,
+    tell_where,
     warn,
+    warn_of_log,
 )
 from runner.cli.streams import put, say
 
@@ -55,6 +58,9 @@ def command(
     with reading_specs(chosen, service=service(simulate)) as planned:
         for one in planned:
             warn(all_warnings(one))
+            if not simulate:
+                tell_where(one.job.client)
+        warn_of_log(os.environ)
         options = RunOptions(
             outputs=given_outputs(output_dir),
             simulate=simulate,

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
-from itertools import count
+from itertools import chain, count
 
 from runner.engine.clock import Clock
 from runner.engine.lanes import Lanes
-from runner.records import Attempt, Request
+from runner.engine.leaders import Leaders
+from runner.records import Attempt, Call, NextCall, Request
 
 WAITING_PER_WORKER = 4
 """How many requests may wait for each worker before no new ones are taken: what bounds the memory of a storm."""
@@ -25,14 +26,30 @@ WAITING_PER_WORKER = 4
 class Pending:
     """A request on its way. sent: it was tried, or is being tried; began: when, on the engine's clock.
 
+    calls: those that were answered; asked: the call under way, None for the first; attempts: those of that call.
+    known: whether it was looked up which calls an earlier sitting made.
     paced_at: which of its lane's paces told it when to start, None without such a start.
     """
 
     request: Request
     attempts: list[Attempt] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    asked: NextCall | None = None
+    known: bool = False
     sent: bool = False
     began: float = 0.0
     paced_at: float | None = None
+
+    @property
+    def to_send(self) -> Request:
+        """The request with the body of the call under way."""
+        if self.asked is None:
+            return self.request
+        return replace(self.request, body=self.asked.body, max_tokens=self.asked.max_tokens)
+
+    def ask(self, call: NextCall) -> None:
+        """Go on with another call, whose attempts count from 1 again."""
+        self.asked, self.attempts = call, []
 
 
 @dataclass
@@ -43,6 +60,7 @@ class Dispatch:
     lanes: Lanes
     clock: Clock
     workers: int
+    leaders: Leaders
     ended: bool = False
     exhausted: bool = False
     waiting: list[tuple[float, int, Pending]] = field(default_factory=list)
@@ -53,11 +71,11 @@ class Dispatch:
     async def next(self) -> Pending | None:
         """The next request to be sent now, or None when this worker is done. Raises what the requests raise."""
         while not self.ended:
-            pending = self._due() or self._fresh()
-            if pending is not None and self._may_start(pending):
+            pending = self._due() or self.leaders.next_ready() or self._fresh()
+            if pending is not None and self._may_go(pending) and self._may_start(pending):
                 return pending
             if pending is None:
-                if not self.waiting:
+                if not self.waiting and not self.leaders.held:
                     return None
                 await self._sleep_until_due()
         return None
@@ -69,23 +87,25 @@ class Dispatch:
     def end(self) -> None:
         """Hand out nothing more."""
         self.ended = True
+        self.leaders.wake()
         for sleeper in self.sleepers:
             sleeper.cancel()
 
     @property
     def complete(self) -> bool:
         """Whether every request was handed out and none waits."""
-        return self.exhausted and not self.waiting
+        return self.exhausted and not self.waiting and not self.leaders.count
 
     @property
     def abandoned(self) -> int:
         """How many were sent at least once and are left without a result."""
-        return sum(pending.sent for _, _, pending in self.waiting)
+        waiting = (pending for _, _, pending in self.waiting)
+        return sum(pending.sent for pending in chain(waiting, self.leaders.pendings()))
 
     @property
     def unsent(self) -> int:
         """How many were taken from the requests and never sent."""
-        return len(self.waiting) - self.abandoned
+        return len(self.waiting) + self.leaders.count - self.abandoned
 
     def _due(self) -> Pending | None:
         if self.waiting and self.waiting[0][0] <= self.clock.now():
@@ -93,11 +113,18 @@ class Dispatch:
         return None
 
     def _fresh(self) -> Pending | None:
-        if self.exhausted or len(self.waiting) + self.held >= WAITING_PER_WORKER * self.workers:
+        if self.exhausted or len(self.waiting) + self.held + self.leaders.count >= WAITING_PER_WORKER * self.workers:
             return None
         request = next(self.requests, None)
         self.exhausted = request is None
         return None if request is None else Pending(request)
+
+    def _may_go(self, pending: Pending) -> bool:
+        """Whether no leader is on its way with a prefix of this one; what will not be sent waits for nobody."""
+        request = pending.request
+        if not request.prefixes or request.problem or self.lanes.of(request.model).closed:
+            return True
+        return self.leaders.may_go(pending)
 
     def _may_start(self, pending: Pending) -> bool:
         """Whether it can go now; otherwise it waits for the start its lane gives it."""
@@ -115,12 +142,24 @@ class Dispatch:
         return False
 
     async def _sleep_until_due(self) -> None:
+        """Sleep until the first that waits is due, or a leader lets its followers go."""
+        waker = self.leaders.waker()
+        try:
+            if self.waiting:
+                await self._sleep_for_first(waker)
+            else:
+                await waker
+        finally:
+            waker.cancel()
+            self.leaders.wakers.discard(waker)
+
+    async def _sleep_for_first(self, waker: asyncio.Future[None]) -> None:
         first = heappop(self.waiting)
         self.held += 1
         sleeper = asyncio.ensure_future(self.clock.sleep(max(0.0, first[0] - self.clock.now())))
         self.sleepers.add(sleeper)
         try:
-            await asyncio.wait({sleeper})
+            await asyncio.wait({sleeper, waker}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             sleeper.cancel()
             self.sleepers.discard(sleeper)

@@ -17,16 +17,22 @@ from typing import Protocol
 from runner.engine.clock import Clock
 from runner.engine.dispatch import Dispatch, Pending
 from runner.engine.lanes import Lane, Lanes, for_the_others
-from runner.engine.results import answered, bad_row, failed
+from runner.engine.leaders import Leaders
+from runner.engine.results import answered, bad_row, call_of, failed
 from runner.engine.retry import asks_too_much, next_wait
 from runner.engine.stop import Stop
 from runner.errors import OutputError
 from runner.models.cost import worst_case_usd
+from runner.models.price_table import LIST_PRICES, PriceTable
+from runner.prompts.judge import judge as judge_calls
 from runner.records import (
     Attempt,
     AttemptEnded,
+    Call,
     Event,
     Failure,
+    Judgement,
+    NextCall,
     Outcome,
     Reply,
     Request,
@@ -39,13 +45,20 @@ __all__ = ["Ended", "Sink", "Stop", "run_live"]
 
 
 class Sink(Protocol):
-    """Where a run is written down. Each call returns once the operating system has the line; raises OutputError."""
+    """Where a run is written down. Each call returns once the operating system has the line; raises OutputError.
 
-    def sent(self, request: Request, attempt: int, at: str, may_cost: float | None) -> None:
+    call: which of the request's calls, from 0.
+    """
+
+    def sent(self, request: Request, attempt: int, at: str, may_cost: float | None, call: int) -> None:
         """About to be sent. may_cost: US dollars at most, None without a known price."""
         ...
 
-    def attempt_failed(self, request: Request, attempt: Attempt) -> None: ...
+    def attempt_failed(self, request: Request, attempt: Attempt, call: int) -> None: ...
+
+    def replied(self, request: Request, answer: Call, call: int) -> None:
+        """A call was answered, and no answered result of its request follows at once."""
+        ...
 
     def done(self, result: Result) -> None: ...
 
@@ -73,10 +86,20 @@ class Ended:
         return self.failure or self.gave_up
 
 
+def no_other_call(request: Request, calls: Sequence[Call]) -> NextCall | None:
+    """The default for `follow`: every request makes one call."""
+    return None
+
+
+def no_replies(n: int) -> Sequence[Call]:
+    """The default for `replies_of`: no earlier sitting got any."""
+    return ()
+
+
 async def run_live(
     requests: Iterator[Request],
     *,
-    send: Callable[[Request], Awaitable[Outcome]],
+    send: Callable[..., Awaitable[Outcome]],
     sink: Sink,
     concurrency: int,
     retry: RetryPolicy,
@@ -84,16 +107,27 @@ async def run_live(
     rng: Random,
     stop: Stop,
     observe: Callable[[Event], None] = lambda event: None,
+    follow: Callable[[Request, Sequence[Call]], NextCall | None] = no_other_call,
+    judge: Callable[[Request, Sequence[Call]], Judgement] = judge_calls,
+    replies_of: Callable[[int], Sequence[Call]] = no_replies,
+    diagnose: bool = False,
+    prices: PriceTable = LIST_PRICES,
 ) -> Ended:
     """Send every request and give each its result, at most `concurrency` in flight.
 
+    follow: the call to make after these, None when there is none; judge: what they amount to then. Both are pure.
+    replies_of: the calls of request n that an earlier sitting got an answer to; it goes on behind them.
+    send: one attempt; for a request that leads a prefix also `began=`, a `records.Began`.
+    prices: what answers are billed by. diagnose: have the API say why a cached prefix was missed.
     Raises OutputError at once when the sink cannot write. What the iterator raises stops the sending, comes out once
     everything in flight has been written down, and costs nothing that was received.
     """
     lanes = Lanes()
     run = _Run(
-        Dispatch(requests, lanes, clock, concurrency), lanes, send, sink, concurrency, retry, clock, rng, observe
-    )
+        Dispatch(requests, lanes, clock, concurrency, Leaders(clock, diagnose)), lanes, send, sink, concurrency,
+        retry, clock, rng, observe,
+        follow, judge, replies_of, prices=prices,
+    )  # fmt: skip
     workers = [asyncio.create_task(run.work()) for _ in range(concurrency)]
 
     def stopped() -> None:
@@ -104,6 +138,11 @@ async def run_live(
     with stop.telling(stopped):
         await run.finish_workers(workers)
     return run.ended(stop)
+
+
+def given_up(pending: Pending, failure: Failure) -> Result:
+    """The result of a request whose call under way gets no answer any more."""
+    return failed(pending.request, failure, pending.attempts, calls=pending.calls, asked=pending.asked)
 
 
 def cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -125,15 +164,19 @@ class _Run:
 
     dispatch: Dispatch
     lanes: Lanes
-    send: Callable[[Request], Awaitable[Outcome]]
+    send: Callable[..., Awaitable[Outcome]]
     sink: Sink
     concurrency: int
     retry: RetryPolicy
     clock: Clock
     rng: Random
     observe: Callable[[Event], None]
+    follow: Callable[[Request, Sequence[Call]], NextCall | None]
+    judge: Callable[[Request, Sequence[Call]], Judgement]
+    replies_of: Callable[[int], Sequence[Call]]
     failure: Failure | None = None
     gave_up: Failure | None = None
+    prices: PriceTable = LIST_PRICES
 
     async def finish_workers(self, workers: Sequence[asyncio.Task[None]]) -> None:
         """Wait for all workers; after an error for those that are in flight; after a failed write for nobody."""
@@ -165,24 +208,34 @@ class _Run:
 
     async def work(self) -> None:
         while (pending := await self.dispatch.next()) is not None:
-            lane = self.lanes.of(pending.request.model)
-            if pending.request.problem is not None:
-                self._finish(bad_row(pending.request))
-            elif lane.closed is not None:
-                self._finish(failed(pending.request, for_the_others(lane.closed), pending.attempts))
-            else:
-                await self._attempt(pending, lane)
-                continue
-            await asyncio.sleep(0)  # many such rows in a row must not hold up what is in flight
+            try:
+                await self._work_on(pending)
+            finally:
+                self.dispatch.leaders.left(pending.request)
+
+    async def _work_on(self, pending: Pending) -> None:
+        lane = self.lanes.of(pending.request.model)
+        if pending.request.problem is not None:
+            self._finish(bad_row(pending.request))
+        elif not pending.known and self._was_complete(pending):
+            self._finish(answered(pending.request, pending.calls, self.judge(pending.request, pending.calls)))
+        elif lane.closed is not None:
+            self._finish(given_up(pending, for_the_others(lane.closed)))
+        else:
+            await self._attempt(pending, lane)
+            return
+        await asyncio.sleep(0)  # many such rows in a row must not hold up what is in flight
 
     async def _attempt(self, pending: Pending, lane: Lane) -> None:
-        request, n, at = pending.request, len(pending.attempts) + 1, self.clock.utc()
+        request, n, at = pending.to_send, len(pending.attempts) + 1, self.clock.utc()
         with writing():
-            may_cost = worst_case_usd(request.model, len(request.body), request.max_tokens)
-            self.sink.sent(request, n, at, may_cost)
+            may_cost = worst_case_usd(
+                request.model, request.most_tokens, request.max_tokens, self.prices, request.terms
+            )
+            self.sink.sent(request, n, at, may_cost, len(pending.calls))
         pending.sent, pending.began = True, self.clock.now()
         try:
-            outcome = await self.send(request)
+            outcome = await self._send(pending, request)
         except asyncio.CancelledError:
             self.dispatch.put_back(pending)
             raise
@@ -191,10 +244,47 @@ class _Run:
         attempt = Attempt(n, at, seconds, outcome.http_status, outcome.request_id, failure, outcome.headers)
         pending.attempts.append(attempt)
         if isinstance(outcome, Reply):
-            self._finish(answered(request, outcome, pending.attempts), attempt)
+            self.dispatch.leaders.began(pending.request, outcome.message.get("id"))
+            self._answered(pending, attempt, outcome)
             lane.answered()
         else:
             self._failed(pending, lane, attempt, outcome)
+
+    async def _send(self, pending: Pending, request: Request) -> Outcome:
+        leaders = self.dispatch.leaders
+        if leaders.leads(pending.request):
+            return await self.send(leaders.asking(request), began=lambda id: leaders.began(pending.request, id))
+        return await self.send(leaders.asking(request))
+
+    def _was_complete(self, pending: Pending) -> bool:
+        """Take up the calls that an earlier sitting got answered. Whether nothing is left to ask."""
+        pending.known = True
+        pending.calls.extend(self.replies_of(pending.request.n))
+        following = self.follow(pending.request, pending.calls) if pending.calls else None
+        if following is not None:
+            pending.ask(following)
+        return bool(pending.calls) and following is None
+
+    def _answered(self, pending: Pending, attempt: Attempt, reply: Reply) -> None:
+        """Write a reply down and ask what follows. A reply that no answered result holds gets a line of its own."""
+        request = pending.request
+        call, number = call_of(request, reply, pending.attempts, pending.asked, self.prices), len(pending.calls)
+        pending.calls.append(call)
+        result = following = None
+        try:
+            following = self.follow(request, pending.calls)
+            if following is None:
+                result = answered(request, pending.calls, self.judge(request, pending.calls))
+        finally:
+            if result is None or not result.answered:  # also when those raise: the reply was paid for
+                with writing():
+                    self.sink.replied(request, call, number)
+        if result is not None:
+            self._finish(result, attempt)
+        elif following is not None:
+            self.observe(AttemptEnded(request, attempt))
+            pending.ask(following)
+            self.dispatch.put_back(pending)
 
     def _finish(self, result: Result, attempt: Attempt | None = None) -> None:
         with writing():
@@ -207,7 +297,7 @@ class _Run:
         request, now = pending.request, self.clock.now()
         policy = request.retry or self.retry
         with writing():
-            self.sink.attempt_failed(request, attempt)
+            self.sink.attempt_failed(request, attempt, len(pending.calls))
         self._learn(lane, failure, pending.began, now)
         wait = next_wait(failure, attempt=attempt.n, policy=policy, rng=self.rng)
         again = wait is not None and not self.dispatch.ended
@@ -216,7 +306,7 @@ class _Run:
             self.dispatch.put_back(pending, due=now + (wait or 0.0))
         else:
             self._give_up(lane, failure, policy)
-            self._finish(failed(request, failure, pending.attempts))
+            self._finish(given_up(pending, failure))
 
     def _learn(self, lane: Lane, failure: Failure, began: float, now: float) -> None:
         """What a failure says about more than its request."""

@@ -26,6 +26,9 @@ class ModelRules:
     thinking_off: the type that turns thinking off; off_efforts: at which efforts that is allowed, None for all.
     min_cache_prefix: tokens under which a prefix is silently not cached. forced_tools: `tool_choice` any or tool.
     max_output: the most `max_tokens` the synchronous API takes. us_multiplier: on price, for `inference_geo: us`.
+    fallbacks: whether it can decline a request and hand it to another model. system_turns: system messages inside a
+    conversation. fast: `speed: fast`, which needs a beta header where fast_beta. geo: `inference_geo`.
+    structured_outputs: `output_config.format`.
     """
 
     id: str
@@ -40,6 +43,12 @@ class ModelRules:
     max_output: int | None = None
     retires: date | None = None
     us_multiplier: float = 1.0
+    fallbacks: bool | None = None
+    system_turns: bool | None = None
+    fast: bool | None = None
+    fast_beta: bool = False
+    geo: bool | None = None
+    structured_outputs: bool | None = None
 
 
 def family(model: str) -> str:

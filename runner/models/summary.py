@@ -34,7 +34,9 @@ class Summary:
     left: requests without a result; transient: failed ones that may succeed when the same command is run again.
     cost_usd: what this run paid in all its sittings;
     priced_usd: the part with a known price. maybe_billed: attempts sent whose outcome is unknown, and their
-    cost at reservation. seconds: of work in all sittings. continued: whether there was an earlier sitting.
+    cost at reservation. cache_writes, cache_reads: requests that did; cache_audit: what should have been shared and
+    was not, a line each; cache_miss_reasons: what the API said when it was asked. seconds: of work in all sittings.
+    continued: whether there was an earlier sitting.
     """
 
     job: str
@@ -62,6 +64,10 @@ class Summary:
     maybe_billed_usd: float | None = 0.0
     cache_hit_rate: float | None = None
     cache_saved_usd: float | None = None
+    cache_writes: int = 0
+    cache_reads: int = 0
+    cache_miss_reasons: Mapping[str, int] = field(default_factory=dict)
+    cache_audit: tuple[str, ...] = ()
     retries: int = 0
     seconds: float = 0.0
     latency_p50: float | None = None
@@ -78,6 +84,8 @@ class Summary:
             "by_status": dict(self.by_status),
             "groups": [{name: getattr(group, name) for name in group.__slots__} for group in self.groups],
             "tokens": self.tokens.to_json(),
+            "cache_miss_reasons": dict(self.cache_miss_reasons),
+            "cache_audit": list(self.cache_audit),
             "unpriced_models": list(self.unpriced_models),
             "notes": list(self.notes),
         }

@@ -6,24 +6,21 @@ with what came out. https://platform.claude.com/docs/en/api/messages
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from runner.errors import Position, Problem
+from runner.prompts.attachments import rendered_attachments, rendered_item
+from runner.prompts.faults import FieldFault
+from runner.prompts.output import output_format
+from runner.prompts.params import params_of
 from runner.records import Json
-from runner.spec.template import Template, names_in, render_tree
+from runner.spec.attachments import is_item
+from runner.spec.template import Expression, Template, names_in, render_tree
 
 _AS_IT_IS: Final = ("stop_sequences", "metadata", "service_tier")
 _TEXT: Final = frozenset(("system", "prompt", "messages"))
 _UNCHECKED: Final = frozenset(("extra_body",))  # its rules are about keys, and keys are never templates
-
-
-class FieldFault(Exception):
-    """A rendered field that the API would refuse. problem.where: the template it came from, if it came from one."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.what)
-        self.problem = problem
 
 
 def body_of(fields: Mapping[str, Json]) -> dict[str, Json]:
@@ -31,18 +28,33 @@ def body_of(fields: Mapping[str, Json]) -> dict[str, Json]:
     body: dict[str, Json] = {"model": fields["model"], "max_tokens": fields["max_tokens"]}
     if "system" in fields:
         body["system"] = fields["system"]
-    if "messages" in fields:
+    if "turns" in fields:
+        body["messages"] = fields["turns"].messages
+    elif "messages" in fields:
         body["messages"] = fields["messages"]
     elif "prompt" in fields:
         body["messages"] = [{"role": "user", "content": fields["prompt"]}]
+    if fields.get("attachments"):
+        body["messages"] = with_attachments(body["messages"], fields["attachments"])
     if "thinking" in fields:
         body["thinking"] = fields["thinking"]
     if "effort" in fields:
         body["output_config"] = {"effort": fields["effort"]}
+    if "output" in fields and (form := output_format(fields["output"])) is not None:
+        body["output_config"] = {**body.get("output_config", {}), "format": form}
     for name in _AS_IT_IS:
         if name in fields:
             body[name] = fields[name]
+    body.update(params_of(fields))
     return merged(body, fields["extra_body"]) if "extra_body" in fields else body
+
+
+def with_attachments(messages: Sequence[Mapping[str, Json]], blocks: list[Json]) -> list[Json]:
+    """The messages with these blocks before the text of the first, which is a user's."""
+    first, *others = messages
+    text = first["content"]
+    said = [{"type": "text", "text": text}] if isinstance(text, str) else text
+    return [{**first, "content": [*blocks, *said]}, *others]
 
 
 def merged(below: Mapping[str, Json], above: Mapping[str, Json]) -> dict[str, Json]:
@@ -65,6 +77,8 @@ def rendered(name: str, value: Any, context: Mapping[str, Json]) -> Json:
             {**message, "content": _content(message["content"], context, f"messages[{index}].content")}
             for index, message in enumerate(value)
         ]
+    if name == "attachments":
+        return rendered_attachments(value, context)
     return checked(name, render_tree(value, context), value)
 
 
@@ -77,7 +91,7 @@ def checked(name: str, value: Json, source: Any = None) -> Json:
         if wrong:
             where = source.where if isinstance(source, Template) else None
             raise FieldFault(Problem("wrong-value", wrong, where, next=_conversion(value, source)))
-    if name != "thinking":
+    if name not in ("thinking", "fallbacks"):
         return value
     from runner.spec.fields import normal_field
 
@@ -111,7 +125,11 @@ def _content(value: Any, context: Mapping[str, Json], path: str) -> Json:
         return _not_empty(made, path, value.where) if isinstance(made, str) else value.render_text(context)
     if isinstance(value, str):
         return _not_empty(value, path, None)
-    return [_block(block, context, f"{path}[{index}]") for index, block in enumerate(value)]
+    return [made for index, block in enumerate(value) for made in _blocks(block, context, f"{path}[{index}]")]
+
+
+def _blocks(block: Mapping[str, Any], context: Mapping[str, Json], path: str) -> list[Json]:
+    return list(rendered_item(block, context)) if is_item(block) else [_block(block, context, path)]
 
 
 def _text(value: Any, context: Mapping[str, Json], path: str) -> str:
@@ -147,7 +165,7 @@ def _not_empty(text: str, path: str, where: Position | None) -> str:
 
 def is_static(value: Any) -> bool:
     """Whether a field holds no template at all, so that it is the same for every row."""
-    if isinstance(value, Template):
+    if isinstance(value, (Template, Expression)):
         return False
     if isinstance(value, Mapping):
         return all(map(is_static, value.values()))

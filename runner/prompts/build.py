@@ -12,11 +12,22 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from runner.errors import Position, Problem, SpecError
-from runner.prompts.body import FieldFault, body_of, is_static, names_of, rendered
+from runner.models.cost import terms_of
+from runner.prompts.after import After, after_fields
+from runner.prompts.betas import betas_of
+from runner.prompts.body import body_of, is_static, names_of, rendered
+from runner.prompts.breakpoints import Breakpoints, Choose, Marked, unmarked
 from runner.prompts.context import CellContext, cell_context
+from runner.prompts.fallbacks import asked_of, decided_fallbacks
+from runner.prompts.faults import FieldFault
 from runner.prompts.key import NotJson, json_bytes, request_key
+from runner.prompts.media import MediaBlocks
+from runner.prompts.media_limits import too_long
+from runner.prompts.output import keyed
+from runner.prompts.params import headers_of, secrets_of
 from runner.prompts.problems import together
-from runner.records import Json, Request, Row
+from runner.prompts.turns import script_of, scripted
+from runner.records import AttachedFile, Json, Request, Row
 from runner.spec.job import CellSpec, JobSpec
 from runner.spec.template import TemplateFailure
 
@@ -37,16 +48,23 @@ class _Cell:
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """A body as sent, and as a tree for the key."""
+    """A body as a tree and as sent, as its key sees it (`asked`), and what is sent beside it."""
 
     tree: Mapping[str, Json]
     text: bytes
+    asked: Mapping[str, Json]
+    betas: tuple[str, ...]
+    headers: Mapping[str, str]
+    secrets: Mapping[str, str]
+    files: tuple[AttachedFile, ...]
+    media_tokens: int
+    after: After | None
+    marked: Marked
 
 
 _Changes: TypeAlias = "RowOverrides | None"
-_INSTEAD: Mapping[str, str] = {"prompt": "messages", "messages": "prompt"}
-_TEXTS = ("system", "prompt", "messages")
-_BETAS: tuple[str, ...] = ()  # nothing the spec can say so far needs a beta header
+_QUESTIONS = ("prompt", "messages", "turns")
+_TEXTS = ("system", *_QUESTIONS, "attachments")
 
 
 class _Unrenderable(Exception):
@@ -60,9 +78,12 @@ class _Unrenderable(Exception):
 class RequestBuilder:
     """Builds the requests of one job. service: part of every key (`anthropic`, or with the origin of a base_url)."""
 
-    def __init__(self, job: JobSpec, *, service: str) -> None:
+    def __init__(self, job: JobSpec, *, service: str, choose: Choose | None = None) -> None:
+        """choose: where the plan wants cache breakpoints; None while there is no plan, and then there are none."""
         self._job = job
+        self._breakpoints = Breakpoints(job.cache, choose)
         self._service = service
+        self._media = MediaBlocks(job)
         self._cells = [_ready(cell) for cell in job.cells]
 
     def requests(self, rows: Iterable[Row]) -> Iterator[Request]:
@@ -98,8 +119,28 @@ class RequestBuilder:
 
     def _body(self, row: Row, cell: _Cell, repeat: int, changes: _Changes) -> _Body | Problem:
         try:
-            body = body_of(_fields(row, cell, repeat, changes))
-            return _Body(body, json_bytes(body))
+            fields = decided_fallbacks(_fields(row, cell, repeat, changes), self._service)
+            fields, media = self._media.resolve(fields, row)
+            if media.problems:
+                raise _Unrenderable(media.problems)
+            body = body_of(fields)
+            text, betas, after = json_bytes(body), betas_of(fields), after_fields(fields)
+            if (too_large := too_long(len(text), media.seen)) is not None:
+                raise _Unrenderable([too_large])
+            moves = after is not None and len(after.turns) > after.first + 1
+            marked = self._breakpoints.mark(body, len(text), betas, moves=moves)
+            return _Body(
+                tree=body,
+                text=text if marked.tree is None else json_bytes(marked.tree),
+                marked=marked,
+                asked=scripted(keyed(asked_of(unmarked(body), fields), fields.get("output")), fields.get("turns")),
+                betas=betas,
+                headers=headers_of(fields),
+                secrets=secrets_of(fields),
+                files=tuple(media.files.values()),
+                media_tokens=media.tokens,
+                after=replace(after, moving=self._breakpoints.moving) if after is not None and moves else after,
+            )
         except _Unrenderable as error:
             return together([self._at_row(row, problem) for problem in error.problems])
         except NotJson as error:
@@ -112,13 +153,21 @@ class RequestBuilder:
             id=row.id,
             cell=cell.values,
             repeat=repeat,
-            key=request_key(self._service, _BETAS, body.tree, repeat),
+            key=request_key(self._service, body.betas, body.asked, repeat),
             model=body.tree["model"],
             max_tokens=body.tree["max_tokens"],
             body=body.text,
             source=row.source,
             row=row.values,
-            betas=_BETAS,
+            betas=body.betas,
+            headers=body.headers,
+            secrets=body.secrets,
+            after=body.after,
+            files=body.files,
+            media_tokens=body.media_tokens,
+            terms=terms_of(body.tree),
+            ends=body.marked.ends,
+            prefixes=body.marked.prefixes,
             timeout=changes.timeout if changes else None,
             retry=changes.retry if changes else None,
         )
@@ -134,7 +183,7 @@ class RequestBuilder:
 
 
 def _ready(cell: CellSpec) -> _Cell:
-    templated = {name: value for name, value in cell.fields.items() if not is_static(value)}
+    templated = {name: value for name, value in cell.fields.items() if name == "turns" or not is_static(value)}
     names = names_of(templated)
     context = cell_context(cell, names)
     return _Cell(
@@ -151,11 +200,11 @@ def _fields(row: Row, cell: _Cell, repeat: int, changes: _Changes) -> dict[str, 
     if not changes:
         return {**cell.static, **_rendered(cell.templated, row, cell, repeat)}
     own = changes.fields
-    replaced = {*own, *(_INSTEAD[name] for name in own if name in _INSTEAD)}
+    replaced = {*own, *(_QUESTIONS if any(name in own for name in _QUESTIONS) else ())}
     templated = {name: value for name, value in cell.templated.items() if name not in replaced}
     static = {name: value for name, value in cell.static.items() if name not in replaced}
     texts = {name: own[name] for name in own if name in _TEXTS}
-    return {**static, **_rendered({**templated, **texts}, row, cell, repeat), **own, **texts}
+    return {**static, **own, **_rendered({**templated, **texts}, row, cell, repeat)}
 
 
 def _rendered(fields: Mapping[str, Any], row: Row, cell: _Cell, repeat: int) -> dict[str, Json]:
@@ -168,7 +217,7 @@ def _rendered(fields: Mapping[str, Any], row: Row, cell: _Cell, repeat: int) -> 
         context = cell.context(row, repeat)
         for name, value in fields.items():
             try:
-                made[name] = rendered(name, value, context)
+                made[name] = script_of(value, context) if name == "turns" else rendered(name, value, context)
             except (TemplateFailure, FieldFault) as error:
                 problems.append(error.problem)
     except TemplateFailure as error:

@@ -1,8 +1,8 @@
 """The key of a request: equal keys mean the same question, so that no answer is paid for twice.
 
 sha256 over canonical JSON of `{"v": 1, service, betas sorted, body, repeat}`, where the body is what determines
-the answer: no cache_control, stream, diagnostics or metadata. Keys outlive the program: a change here makes every
-answer ever paid for look new, so `v` must change with it.
+the answer: no cache_control, stream, diagnostics, metadata or `fallbacks: default`. Keys outlive the program: a
+change here makes every answer ever paid for look new, so `v` must change with it.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ def canonical_json(value: Json) -> bytes:
 def request_key(service: str, betas: Collection[str], body: Mapping[str, Json], repeat: int) -> str:
     """64 hex digits. service: `anthropic`, or that and the origin of another base_url. Raises NotJson."""
     asked = {name: value for name, value in body.items() if name not in _NOT_ASKED}
+    if asked.get("fallbacks") == "default":  # what a spec asks that says nothing of fallbacks
+        del asked["fallbacks"]
+        betas = [beta for beta in betas if not beta.startswith("server-side-fallback-")]
     whole = {"v": 1, "service": service, "betas": sorted(betas), "body": asked, "repeat": repeat}
     text = canonical_json(whole)
     if _CACHE_MARK in text:  # in JSON only a key or a whole string: quotes inside a string are escaped

@@ -8,14 +8,18 @@ and nothing is written under outputs/.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Final
 
 from runner.errors import OutputError, Position, Problem
+from runner.models.cost import BYTES_PER_TOKEN
+from runner.prompts.fallbacks import has_fallbacks
 from runner.prompts.key import canonical_json
+from runner.prompts.plan_sizes import Cached, Group, Size, bound, cached, sample, sizes
+from runner.prompts.prefix_ledger import PrefixLedger
 from runner.prompts.problems import ProblemList
 from runner.records import ModelPlan, Plan, Request, Source
 
@@ -30,10 +34,12 @@ PRAGMA cache_size = -4096;
 """
 _TABLES: Final = """
 CREATE TABLE request (
-  n INTEGER PRIMARY KEY, id TEXT, key BLOB, model INTEGER, max_tokens INTEGER, bytes INTEGER, file INTEGER, line INTEGER
+  n INTEGER PRIMARY KEY, id TEXT, key BLOB, model INTEGER, max_tokens INTEGER, bytes INTEGER, file INTEGER,
+  line INTEGER, most INTEGER, terms INTEGER, more INTEGER
 );
 CREATE TABLE identical (n INTEGER PRIMARY KEY, first INTEGER);
 """
+_INSERT: Final = "INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DUPLICATE_IDS: Final = """
 SELECT id, min(n), max(n), count(*) FROM request WHERE n % :per_row = 0 GROUP BY id HAVING count(*) > 1
 ORDER BY min(n) LIMIT :most
@@ -55,31 +61,40 @@ class PlanLedger:
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)  # "" is a private temporary file
         self._db.executescript(_SETTINGS + _TABLES)
+        self.prefixes = PrefixLedger(self._db)
         self._models = _Numbered()
+        self._terms = _Numbered()
         self._files = _Numbered()
         self._identical = 0
 
-    def add(self, requests: Iterable[Request], *, cells: int, repeat: int) -> Plan:
+    def add(
+        self, requests: Iterable[Request], *, cells: int, repeat: int, ttl: str = "auto", concurrency: int = 1
+    ) -> Plan:
         """Consumes the requests, which are numbered from 0 without gaps, and sums them up.
 
-        cells, repeat: requests a row = cells times repeat. Problems are values in the plan, errors first.
-        Raises OutputError when the temporary file cannot be written.
+        cells, repeat: requests a row = cells times repeat. ttl, concurrency: what a cached prefix's life depends on.
+        Problems are values in the plan, errors first. Raises OutputError when the temporary file cannot be written.
         """
         with _temporary_space():
-            return self._add(requests, cells, repeat)
+            return self._add(requests, cells, repeat, ttl, concurrency)
 
-    def _add(self, requests: Iterable[Request], cells: int, repeat: int) -> Plan:
+    def _add(self, requests: Iterable[Request], cells: int, repeat: int, ttl: str, concurrency: int) -> Plan:
         digest, problems, total = sha256(), ProblemList(), 0
+        fallbacks: dict[str, None] = {}
         rest = iter(requests)
         self._db.execute("BEGIN")
         while batch := list(islice(rest, _BATCH)):
-            self._db.executemany("INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(self._record, batch))
+            self._db.executemany(_INSERT, map(self._record, batch))
+            self.prefixes.note(batch)
             total += len(batch)
             for request in batch:
                 digest.update(_identity(request))
+                if request.model not in fallbacks and has_fallbacks(request):
+                    fallbacks[request.model] = None
                 if request.problem is not None:
                     problems.add(request.problem)
         self._find_identical()
+        self.prefixes.count(ttl=ttl, concurrency=concurrency)
         self._db.execute("COMMIT")
         per_row = max(1, cells * repeat)
         for problem in self._duplicate_ids(per_row, problems.room):
@@ -94,6 +109,7 @@ class PlanLedger:
             bad=self._one("SELECT count(*) FROM request WHERE key = x''"),
             models=self._model_plans(),
             problems=problems.listed(),
+            fallbacks=tuple(fallbacks),
         )
 
     def first_of(self, n: int) -> int | None:
@@ -108,6 +124,22 @@ class PlanLedger:
         for (key,) in self._db.execute("SELECT key FROM request ORDER BY n"):
             yield key.hex()
 
+    def sizes(self) -> list[Size]:
+        """How large the requests are that will be sent, by model and terms, in the order of first use."""
+        return sizes(self._db, self._models, self._terms)
+
+    def bound(self, size: Size, starts: Sequence[int], *, reply: bool = False) -> Iterator[Group]:
+        """Groups of these requests with what each takes at most; see `plan_sizes.bound`."""
+        return bound(self._db, size, starts, reply=reply)
+
+    def cached(self) -> dict[str, Cached]:
+        """What prefixes are written and read, by model; estimated from text size."""
+        return cached(self._db)
+
+    def sample(self, model: str, most: int, seed: int) -> dict[int, int]:
+        """Place → size in bytes of up to so many requests to the model, chosen at random and always the same."""
+        return sample(self._db, self._models.number(model, model), most, seed)
+
     def close(self) -> None:
         """Gives the temporary file back. Twice is fine."""
         self._db.close()
@@ -119,9 +151,12 @@ class PlanLedger:
             bytes.fromhex(request.key),
             self._models.number(request.model, request.model),
             request.max_tokens,
-            len(request.body),
+            len(request.body) + round(request.media_tokens * BYTES_PER_TOKEN),
             self._files.number(request.source.file, request.source.file),
             request.source.line,
+            request.most_tokens,
+            self._terms.number(request.terms, request.terms),
+            request.after is not None,
         )
 
     def _model_plans(self) -> tuple[ModelPlan, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from runner.models.endings import DOUBLED, ONLY_THOUGHT
+
 BY_KIND: Mapping[str, str] = MappingProxyType(
     {
         "rate_limited": "The rate limit outlasted the retries: lower `--concurrency`, then run the same command again.",
@@ -26,16 +28,36 @@ BY_KIND: Mapping[str, str] = MappingProxyType(
         "organization": "The organization is on hold: its owner has to contact Anthropic.",
     }
 )
+BY_STOP: Mapping[str, str] = MappingProxyType(
+    {
+        "max_tokens": "The answer was cut off: raise `max_tokens`, or write `output: {on_truncated: double}`.",
+        DOUBLED: "The answer was cut off at twice `max_tokens` too: raise it.",
+        ONLY_THOUGHT: "Thinking took all of `max_tokens`: raise it, or lower `effort` (or `budget_tokens`).",
+        "model_context_window_exceeded": "The model's context window is full: shorten the prompt, "
+        "or let `context_management` compact it.",
+        "pause_turn": "The turn paused ten times without an end: let its tools be used less, with `max_uses`.",
+        "compaction": "The conversation was compacted again and again: shorten it, or raise the trigger.",
+        "refusal": "The model declined: sending the same request again will not help; change the prompt or the model.",
+    }
+)
+FINISHED = frozenset({"end_turn", "stop_sequence", ""})
+"""Stop reasons of a reply that is whole: what is wrong with it, its status says."""
+
+NEW_REASON = "promptrun does not know this stop reason: update it, or read the reply under `calls` in the result."
 BY_STATUS: Mapping[str, str] = MappingProxyType(
     {
         "truncated": "The answer was cut off: raise `max_tokens`.",
         "refused": "The model declined: sending the same request again will not help; change the prompt or the model.",
         "tool_use": "The model asked for a tool: read its input under `calls` in the result.",
-        "invalid": "The answer does not fit its schema: simplify the schema or raise `max_tokens`.",
+        "invalid": "The answer does not fit its schema: say in the prompt what is wanted, or loosen the schema.",
         "failed": "The request failed: run the same command again.",
     }
 )
 
 
 def advice(status: str, kind: str) -> str:
-    return BY_KIND.get(kind) or BY_STATUS.get(status, "")
+    """kind: as `models.endings.kind_of` tells it."""
+    known = BY_KIND.get(kind) or BY_STOP.get(kind)
+    if known:
+        return known
+    return NEW_REASON if status == "invalid" and kind not in FINISHED else BY_STATUS.get(status, "")

@@ -2,69 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from runner.models.cost import estimated_tokens, input_cost_usd, worst_case_usd
-from runner.records import ModelPlan, Plan
+from runner.models.estimate import ModelCost, PlanCost, halved, in_sum
+from runner.records import CachePlan, Plan
 from runner.report.problems import problems_text
 from runner.report.words import count, money, table
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCost:
-    """An estimate for one model. least_usd: the input alone; most_usd: every reply as long as max_tokens allows."""
-
-    model: str
-    requests: int
-    input_tokens: int
-    max_output_tokens: int
-    least_usd: float | None
-    most_usd: float | None
-
-
-def model_cost(plan: ModelPlan) -> ModelCost:
-    """Tokens are estimated from the size of the bodies; money is None without a known price."""
-    tokens = estimated_tokens(plan.body_bytes)
-    requests = max(plan.requests, 1)
-    most = worst_case_usd(plan.model, plan.body_bytes // requests, plan.max_output_tokens // requests)
-    return ModelCost(
-        model=plan.model,
-        requests=plan.requests,
-        input_tokens=tokens,
-        max_output_tokens=plan.max_output_tokens,
-        least_usd=input_cost_usd(plan.model, tokens, plan.requests),
-        most_usd=None if most is None else most * plan.requests,
-    )
-
-
-def plan_text(job: str, plan: Plan, *, done: int = 0, command: str = "") -> str:
+def plan_text(job: str, plan: Plan, cost: PlanCost, *, done: int = 0, command: str = "") -> str:
     """The plan for people. done: requests that an unfinished run has answered already; command: how to run it."""
-    costs = [model_cost(model) for model in plan.models]
     lines = [f"{job}: {count(plan.requests, 'request')} = {_product(plan)}"]
     if plan.identical:
         lines.append(f"  {plan.identical:,} identical to an earlier one: sent once, answered for all")
     if plan.bad:
         lines.append(f"  {count(plan.bad, 'request')} cannot be sent and will be reported as failed")
     if done:
-        lines.append(f"  goes on with an unfinished run: {done:,} answered, {plan.requests - done:,} left")
-    if costs:
-        lines += ["", cost_table(costs), *_unpriced(costs)]
+        lines.append(f"  goes on with an unfinished run: {done:,} answered, {plan.requests - done:,} left (below: all)")
+    if cost.models:
+        lines += ["", cost_table(cost.models), *cost_notes(cost)]
+    if plan.fallbacks:
+        who = " or ".join(plan.fallbacks)
+        lines.append(f"  what {who} declines goes to a fallback model, at its price; `fallbacks: off` turns that off")
+    if plan.cache is not None:
+        lines += ["", cache_text(plan.cache, cost)]
     warnings = problems_text([*plan.problems, *plan.warnings])
     lines += ["", warnings] if warnings else []
     return "\n".join([*lines, "", f"next     {command}"]) if command else "\n".join(lines)
 
 
-def plan_json(job: str, plan: Plan, *, done: int = 0) -> str:
+def cache_text(cache: CachePlan, cost: PlanCost) -> str:
+    """What is expected of the prompt cache, in a line."""
+    written, read = (sum(getattr(one.sizes, name) for one in cost.models) for name in ("written", "read"))
+    saved = in_sum(cost.models, lambda one: one.saved_usd)
+    writes = f"{count(cache.writes, 'shared prefix', 'shared prefixes')} written once (about {written:,.0f} tokens"
+    reads = f"read by {count(cache.reads, 'request')} (about {read:,.0f} tokens)"
+    worth = f": {'saves' if saved > 0 else 'costs'} about {money(abs(saved))} of the live price" if saved else ""
+    return f"cache    {writes}, {cache.ttl}), {reads}{worth}"
+
+
+def plan_json(job: str, plan: Plan, cost: PlanCost, *, done: int = 0) -> str:
     """The same as one JSON object on one line."""
     tree: dict[str, Any] = {
         "job": job,
         "plan_hash": plan.hash,
         **{name: getattr(plan, name) for name in ("requests", "rows", "cells", "repeat", "identical", "bad")},
         "done": done,
-        "models": [{name: getattr(cost, name) for name in cost.__slots__} for cost in map(model_cost, plan.models)],
+        "cache": plan.cache and {name: getattr(plan.cache, name) for name in plan.cache.__slots__},
+        "fallbacks": list(plan.fallbacks),
+        "models": [one.to_json() for one in cost.models],
+        "prices": dict(cost.prices),
+        "earlier_results": cost.earlier,
+        "counted_requests": cost.counted,
+        "notes": list(cost.notes),
         "problems": [
             {
                 "rule": one.rule,
@@ -88,25 +81,59 @@ def _product(plan: Plan) -> str:
     return " × ".join(parts)
 
 
-def cost_table(costs: list[ModelCost]) -> str:
-    """One line a model: estimated input, the most output, and the range of the cost."""
-    rows = [("model", "requests", "input (about)", "output (at most)", "cost")]
-    for cost in costs:
-        tokens = (f"{cost.input_tokens:,} tokens", f"{cost.max_output_tokens:,} tokens")
-        rows.append((cost.model, f"{cost.requests:,}", *tokens, _range(cost.least_usd, cost.most_usd)))
-    if len(costs) > 1 and all(cost.most_usd is not None for cost in costs):
-        least, most = (sum(getattr(cost, name) or 0.0 for cost in costs) for name in ("least_usd", "most_usd"))
-        requests = sum(cost.requests for cost in costs)
-        rows.append(("all", f"{requests:,}", "", "", _range(least, most)))
-    return table(rows, right=frozenset({1, 2, 3}))
+def cost_table(costs: Sequence[ModelCost]) -> str:
+    """One line a model, and one for all of them.
+
+    live, batch: from no output at all to all that `max_tokens` allows; at most: a bound, whatever the texts are.
+    """
+    rows: list[tuple[str, ...]] = [("model", "requests", "input tokens", "output tokens", "live", "batch", "at most")]
+    rows += [_line(cost.sizes.model, [cost]) for cost in costs]
+    if len(costs) > 1:
+        rows.append(_line("all", costs))
+    return table(rows, right=frozenset({1, 2, 3, 6}))
 
 
-def _range(least: float | None, most: float | None) -> str:
-    if least is None or most is None:
-        return "unknown"
-    return f"{money(least)} for the input, at most about {money(most)}"
+def _line(name: str, costs: Sequence[ModelCost]) -> tuple[str, ...]:
+    least, full = in_sum(costs, lambda cost: cost.least_usd), in_sum(costs, lambda cost: cost.full_usd)
+    requests = sum(cost.sizes.requests for cost in costs)
+    output = sum(cost.sizes.max_output for cost in costs)
+    most = money(in_sum(costs, lambda cost: cost.most_usd))
+    prices = (_range(least, full), _range(halved(least), halved(full)), most)
+    return name, f"{requests:,}", _input(costs), f"up to {output:,}", *prices
 
 
-def _unpriced(costs: list[ModelCost]) -> list[str]:
-    models = [cost.model for cost in costs if cost.most_usd is None]
-    return [f"  no price is known for {', '.join(models)}: what it costs is not counted"] if models else []
+def _input(costs: Sequence[ModelCost]) -> str:
+    """`about 20,000` when guessed, `about 20,000 ± 180` when counted on a sample, `20,000` when all was counted."""
+    tokens = f"{sum(cost.sizes.tokens for cost in costs):,.0f}"
+    margins = [cost.sizes.margin for cost in costs]
+    if None in margins:
+        return f"about {tokens}"
+    margin = sum(margin or 0.0 for margin in margins)
+    return f"about {tokens} ± {margin:,.0f}" if margin else tokens
+
+
+def _range(least: float | None, full: float | None) -> str:
+    return "unknown" if least is None or full is None else f"{money(least)} to {money(full)}"
+
+
+def cost_notes(cost: PlanCost) -> list[str]:
+    """What the table rests on, and what is not in it."""
+    lines = [f"  {note}" for note in cost.notes]
+    likely = in_sum(cost.models, lambda one: one.likely_usd)
+    if cost.earlier and likely is not None:
+        answers = f"answers as long as those of earlier runs ({count(cost.earlier, 'result')})"
+        lines.append(f"  likely {money(likely)} live, {money(halved(likely))} as a batch: {answers}")
+    if cost.counted:
+        interval = "; the interval holds with 95 % confidence" if any(one.sizes.margin for one in cost.models) else ""
+        lines.append(f"  input counted on {count(cost.counted, 'request')}{interval}")
+    unpriced = [one.sizes.model for one in cost.models if one.most_usd is None]
+    if unpriced:
+        lines.append(f"  no price is known for {', '.join(unpriced)}: write it under `prices` to have it counted")
+    return [*lines, f"  {prices_text(cost.prices)}"]
+
+
+def prices_text(prices: Mapping[str, Any]) -> str:
+    """`prices of 2026-11-22 (genai-prices 0.2.3), 1 of them the spec's own`."""
+    day = f"prices of {prices['date']}" if prices["date"] else "prices of today"
+    own = f", {len(prices['overrides'])} of them the spec's own" if prices["overrides"] else ""
+    return f"{day} ({prices['source']} {prices['version'] or 'of unknown version'}){own}"

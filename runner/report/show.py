@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from runner.models.endings import kind_of
 from runner.report.advice import advice
 from runner.report.runs import state
 from runner.report.words import count, duration, money, one_line, printable
@@ -55,6 +56,8 @@ def show_text(result: Mapping[str, Any]) -> str:
     lines = [_facts(facts)]
     if failure:
         lines.append(f"{'next':<11}{advice(result['status'], failure['kind'])}")
+    elif not result["good"] and (tip := advice(result["status"], kind_of(result))):
+        lines.append(f"{'next':<11}{tip}")
     lines += _attempts(result)
     lines += [f"{'row':<11}{_json(result['row'])}"] if result["row"] else []
     if result["text"] is not None:
@@ -69,6 +72,8 @@ def _facts(facts: Mapping[str, str]) -> str:
 def _why(result: Mapping[str, Any]) -> str:
     if result["failure"]:
         return f"{result['failure']['kind']}: {one_line(result['failure']['message'], 300)}"
+    if result.get("problems"):
+        return "; ".join(one_line(problem, 300) for problem in result["problems"])
     details = result["stop_details"] or {}
     parts = (result["stop_reason"], details.get("category"), details.get("explanation"))
     return ", ".join(one_line(str(part), 300) for part in parts if part)
@@ -99,13 +104,19 @@ def _reused(first: Mapping[str, Any] | None) -> str:
 def _attempts(result: Mapping[str, Any]) -> list[str]:
     lines = []
     for call in result["calls"]:
+        label = _call(call) if len(result["calls"]) > 1 else ""
         for attempt in call["attempts"]:
             failure = attempt["failure"]
             outcome = f"{failure['kind']}: {one_line(failure['message'])}" if failure else "answered"
             request_id = f" ({attempt['request_id']})" if attempt["request_id"] else ""
             took = duration(attempt["seconds"])
-            lines.append(f"{'attempt ' + str(attempt['n']):<11}{attempt['at']}, {took}, {outcome}{request_id}")
+            lines.append(f"{'attempt ' + str(attempt['n']):<11}{attempt['at']}, {took}, {outcome}{request_id}{label}")
     return lines
+
+
+def _call(call: Mapping[str, Any]) -> str:
+    """Which of a request's calls an attempt was for."""
+    return f", turn {call['turn'] + 1}" + ("" if call["for"] == "turn" else f", {call['for'].replace('_', ' ')}")
 
 
 def _json(value: Any) -> str:

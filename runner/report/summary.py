@@ -30,7 +30,9 @@ def summary_text(summary: Summary, cause: Failure | None = None, *, command: str
     if hidden > 0:
         lines.append(f"  … and {count(hidden, 'more cause')}")
     lines += [f"  note: {note}" for note in summary.notes]
-    facts = {"tokens": _tokens(summary), "cost": _cost(summary), "time": _time(summary), "results": _results(summary)}
+    lines += [f"  cache: {finding}" for finding in summary.cache_audit]
+    facts = {"tokens": _tokens(summary), "cache": _cache(summary), "cost": _cost(summary), "time": _time(summary)}
+    facts["results"] = _results(summary)
     facts["next"] = next_step(summary, command, elsewhere)
     lines += [f"{name:<9}{value}" for name, value in facts.items() if value]
     return "\n".join(lines)
@@ -90,10 +92,29 @@ def _tokens(summary: Summary) -> str:
     return f"{tokens.prompt:,} in{cached}, {tokens.output:,} out{thinking}"
 
 
+def _cache(summary: Summary) -> str:
+    """How often prefixes were written and read, what that saved, and what the API says of those it missed."""
+    if not summary.cache_writes and not summary.cache_reads and not summary.cache_miss_reasons:
+        return ""
+    tokens = summary.tokens
+    written = tokens.cache_write_5m + tokens.cache_write_1h
+    parts = [
+        f"{count(summary.cache_writes, 'request')} wrote {written:,} tokens",
+        f"{summary.cache_reads:,} read {tokens.cache_read:,}, {summary.cache_hit_rate or 0:.0%} of the prompts",
+    ]
+    saved = summary.cache_saved_usd
+    if saved is not None:
+        parts.append(f"{'saved' if saved >= 0 else 'lost'} {money(abs(saved))}")
+    if summary.cache_miss_reasons:
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in summary.cache_miss_reasons.items())
+        parts.append(f"the API's reasons for missing: {reasons}")
+    return "; ".join(parts)
+
+
 def _cost(summary: Summary) -> str:
     if summary.cost_usd is None:
         models = ", ".join(summary.unpriced_models)
-        text = f"unknown: no price for {models}; the rest cost {money(summary.priced_usd)}"
+        text = f"unknown: no price for {models} (write it under `prices:`); the rest cost {money(summary.priced_usd)}"
     else:
         text = money(summary.cost_usd)
     if summary.simulated:

@@ -14,6 +14,7 @@ from runner.spec.fields import Compiler, Field, compile_field, written_fields
 from runner.spec.gather import problem_at
 from runner.spec.job import DEFAULT_MAX_TOKENS, REQUEST_FIELDS, CellSpec
 from runner.spec.matrix import Cell, expand, without_keys
+from runner.spec.params import AUTO
 from runner.spec.template import names_in
 
 
@@ -80,6 +81,7 @@ def _build(
 ) -> BuiltCell:
     fields = {**base, **_compiled(cell.values, cell.paths, compiler, known)}
     fields.setdefault("max_tokens", Field(_default_max_tokens(fields), ()))
+    fields.setdefault("fallbacks", Field(AUTO, ()))
     own = {
         name: _variable(value, cell.paths[name], compiler, known)
         for name, value in cell.values.items()
@@ -91,6 +93,7 @@ def _build(
         fields={name: one.value for name, one in fields.items()},
         vars={**variables.declared, **own, **variables.given},
         cli_vars=variables.given,
+        paths={name: one.path for name, one in fields.items()},
     )
     return BuiltCell(spec, fields, names_in(spec.fields) | names_in(own))
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from runner.spec.attachments import BLOCK_TYPES
 from runner.spec.document import Path
 from runner.spec.found import Found, causes
 from runner.spec.nouns import TEMPLATE, Nouns, Schema, either
@@ -27,9 +28,6 @@ _OWN_KEYS = {"stream": "`run: {stream: …}`", "messages": "`prompt: …` or `me
 _API_BLOCKS = frozenset(
     (
         "container_upload",
-        "document",
-        "image",
-        "search_result",
         "thinking",
         "redacted_thinking",
         "tool_result",
@@ -58,6 +56,7 @@ class Explainer:
             "additionalProperties": self._unknown_keys,
             "anyOf": self._any_of,
             "const": self._wrong_value,
+            "dependentRequired": self._alone,
             "enum": self._wrong_value,
             "maximum": self._out_of_range,
             "minimum": self._out_of_range,
@@ -117,6 +116,14 @@ class Explainer:
             what = f"one of {either(map(quoted, names))} is missing"
             yield Found("one-of", what, self._path(error), "write one of them", names=names)
 
+    def _alone(self, error: Error) -> Iterator[Found]:
+        for key, others in error.validator_value.items():
+            missing = [other for other in others if other not in error.instance]
+            if key in error.instance and missing:
+                step = f"add `{missing[0]}`, or remove it"
+                what = f"`{key}` has no meaning without `{missing[0]}`"
+                yield Found("not-allowed", what, (*self._path(error), key), step, at_key=True)
+
     def _never(self, error: Error) -> Found:
         path = self._path(error)
         key = str(path[-1])
@@ -133,6 +140,9 @@ class Explainer:
 
     def _wrong_type(self, error: Error) -> Found:
         path, value = self._path(error), error.instance
+        if path[-1:] == ("authorization_token",):  # never quoted: it is a secret, whatever its shape
+            step = "write `{env: NAME}`, and keep the token in that variable of the environment"
+            return Found("credential", "a token does not stand in a spec", path, step)
         what = f"expected {self._nouns.noun(error.schema)}, got {value_as_written(value)}"
         return Found("wrong-type", what, path, next_for_type(path, value, self._nouns.types(error.schema)))
 
@@ -143,6 +153,10 @@ class Explainer:
         if path[-1:] == ("type",) and isinstance(value, str) and value in _API_BLOCKS:
             what = f"{quoted(value)} blocks are not in this version of promptrun"
             yield Found("not-in-version", what, path, "remove the block")
+            return
+        if path[-1:] == ("type",) and value in BLOCK_TYPES and "system" in path:
+            step = "write `attachments: …` beside the prompt"
+            yield Found("not-allowed", "a system prompt takes text only", path, step)
             return
         allowed = error.validator_value if error.validator == "enum" else [error.validator_value]
         what = f"expected {either(map(quoted, allowed))}, got {value_as_written(value)}"

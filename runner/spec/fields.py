@@ -13,10 +13,15 @@ from typing import Any, Final
 
 from runner.errors import Position, SpecError
 from runner.records import Json
+from runner.spec.attachments import compile_attachments, compile_item, is_item
+from runner.spec.caching import control_of, marked_text
 from runner.spec.document import Path
 from runner.spec.gather import Gathered
 from runner.spec.job import REQUEST_FIELDS
+from runner.spec.output import compile_output
+from runner.spec.params import NEVER_TEMPLATES, normal_fallbacks, normal_mcp_servers
 from runner.spec.template import Templates
+from runner.spec.turns import compile_turns
 
 _THINKING_OFF: Final = {"type": "disabled"}
 
@@ -71,6 +76,10 @@ def _refuse_template(written: str) -> None:
 
 def normal_field(name: str, value: Json) -> Json:
     """One literal value in the form the API takes: `thinking: off` becomes `{"type": "disabled"}`."""
+    if name == "fallbacks":
+        return normal_fallbacks(value)
+    if name == "mcp_servers":
+        return normal_mcp_servers(value)
     return _normal_thinking(value) if name == "thinking" else value
 
 
@@ -91,10 +100,23 @@ def written_fields(tree: Mapping[str, Json], at: Mapping[str, Path] | None = Non
 
 def compile_field(name: str, value: Json, path: Path, compiler: Compiler) -> Field:
     """A field as the rest of the program sees it. Mistakes are gathered; then the value is a stand-in."""
+    if name == "prompt" and isinstance(value, Mapping) and value.get("cache"):
+        step = "mark the system prompt or an attachment, or write `messages` with the shared text in a block of its own"
+        what = "the prompt is each row's own: nobody shares it"
+        compiler.gathered.add("not-allowed", what, (*path, "cache"), next=step)
+        value = {**value, "cache": False}
     if name in ("system", "prompt"):
         return Field(_content(value, path, compiler), path)
+    if name == "attachments":
+        return Field(compile_attachments(value, path, compiler), path)
+    if name == "output":
+        return Field(compile_output(value, path, compiler.gathered), path)
+    if name == "turns":
+        return Field(compile_turns(value, path, compiler, _content), path)
     if name == "messages" and isinstance(value, list):
         return Field([_message(message, (*path, i), compiler) for i, message in enumerate(value)], path)
+    if name in NEVER_TEMPLATES:
+        return Field(normal_field(name, value), path)
     return Field(compiler.tree(normal_field(name, value), path), path)
 
 
@@ -107,8 +129,12 @@ def _content(value: Json, path: Path, compiler: Compiler) -> Any:
     if isinstance(value, str):
         return compiler.text(value, path)
     if isinstance(value, Mapping):
-        return _block_text(value, path, compiler)
-    return [_block(block, (*path, i), compiler) for i, block in enumerate(value)]
+        return marked_text(_block_text(value, path, compiler), value)
+    return [made for i, block in enumerate(value) for made in _blocks(block, (*path, i), compiler)]
+
+
+def _blocks(block: Json, path: Path, compiler: Compiler) -> list[Any]:
+    return compile_item(block, path, compiler) if is_item(block) else [_block(block, path, compiler)]
 
 
 def _block(block: Json, path: Path, compiler: Compiler) -> Any:
@@ -116,7 +142,7 @@ def _block(block: Json, path: Path, compiler: Compiler) -> Any:
         return {"type": "text", "text": compiler.text(block, path)}
     if block.get("type", "text") != "text":
         return compiler.tree(block, path)
-    return {"type": "text", "text": _block_text(block, path, compiler)}
+    return {"type": "text", "text": _block_text(block, path, compiler), **control_of(block)}
 
 
 def _block_text(block: Mapping[str, Json], path: Path, compiler: Compiler) -> Any:

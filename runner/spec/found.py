@@ -41,7 +41,8 @@ def _follows(one: Found, other: Found) -> bool:
 def _in_foreign_block(one: Found, other: Found) -> bool:
     """The block around `one` is of a kind that is not ours, whatever else is wrong with it."""
     block = other.path[:-1]
-    return other.rule == "not-in-version" and other.path[-1:] == ("type",) and one.path[: len(block)] == block
+    of_its_kind = other.rule in ("not-in-version", "not-allowed") and other.path[-1:] == ("type",)
+    return of_its_kind and one.path[: len(block)] == block
 
 
 def _is_misspelled(one: Found, other: Found) -> bool:

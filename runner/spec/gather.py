@@ -13,6 +13,7 @@ from typing import Literal
 
 from runner.errors import Position, Problem, SpecError
 from runner.spec.document import Document, Path, path_text
+from runner.spec.media_file import MediaFiles
 from runner.spec.paths import Confine, read_text
 
 
@@ -40,6 +41,8 @@ class Gathered:
     base: FilePath
     problems: list[Problem] = field(default_factory=list)
     texts: dict[FilePath, str] = field(default_factory=dict)
+    attached: dict[FilePath, None] = field(default_factory=dict)
+    media: MediaFiles = field(default_factory=MediaFiles)
 
     def add(self, rule: str, what: str, path: Path, *, next: str = "", on_key: bool = False) -> None:
         self.problems.append(problem_at(self.doc, rule, what, path, next=next, on_key=on_key))

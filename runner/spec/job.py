@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from runner.errors import Position, Problem
+from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.records import Json, RetryPolicy, Timeout
 
 if TYPE_CHECKING:
+    from runner.spec.document import Document
+    from runner.spec.document import Path as TreePath
     from runner.spec.paths import Confine
     from runner.spec.template import Expression, Template, Templates
 
@@ -28,19 +31,54 @@ REQUEST_FIELDS: Final = (
     "system",
     "prompt",
     "messages",
+    "turns",
+    "attachments",
     "effort",
     "thinking",
     "stop_sequences",
     "metadata",
     "service_tier",
+    "output",
+    "tools",
+    "tool_choice",
+    "fallbacks",
+    "mcp_servers",
+    "container",
+    "context_management",
+    "compaction",
+    "inference_geo",
+    "speed",
+    "user_profile_id",
+    "workspace_id",
+    "betas",
     "extra_body",
 )
 """The spec's keys that become the request: what a matrix, a row's overrides and `--set` may change."""
 
-ROW_OVERRIDE_FIELDS: Final = (*REQUEST_FIELDS, "request_timeout", "retry")
+_NOT_FOR_ROWS: Final = frozenset({"tools", "mcp_servers", "workspace_id", "betas", "output"})
+
+ROW_OVERRIDE_FIELDS: Final = (
+    *(name for name in REQUEST_FIELDS if name not in _NOT_FOR_ROWS),
+    "request_timeout",
+    "retry",
+)
 """What a row may change for its own requests (the language's Precedence)."""
 
 StreamMode: TypeAlias = Literal["auto"] | bool
+
+
+@dataclass(frozen=True, eq=False)
+class OutputSpec:
+    """What a reply has to be. schema: as its author wrote it, None when any text will do.
+
+    mode: `native` has the API enforce the schema, `text` sends nothing of it and looks for JSON in the reply.
+    Two of them are equal only when they are the same one, so that what is made from a schema is made once.
+    """
+
+    schema: Mapping[str, Json] | None = None
+    mode: Literal["native", "text"] = "native"
+    on_invalid: Literal["ask_again", "fail"] = "ask_again"
+    on_truncated: Literal["fail", "accept", "double"] = "fail"
 
 
 @dataclass(frozen=True)
@@ -50,8 +88,10 @@ class CellSpec:
     values: what the matrix set, `{}` without one. fields: the request fields that are set, normalised, in the
     spec's spelling; a templated string is a `Template`. `max_tokens` is always there. `system` is a str, a Template
     or a list of `{"type": "text", "text": …}`; `prompt` a str or Template, or else `messages` a list of
-    `{"role", "content"}` whose content is a str, a Template or a list of blocks; `thinking` has the API's shape.
+    `{"role", "content"}` whose content is a str, a Template or a list of blocks, or else `turns` (`spec.turns`);
+    `thinking` has the API's shape.
     vars: the declared variables with what matrix and `--var` set. cli_vars: `--var` alone; it wins over everything.
+    paths: where in the document each field was written, () for one that was not.
     """
 
     index: int
@@ -59,6 +99,7 @@ class CellSpec:
     fields: Mapping[str, Any]
     vars: Mapping[str, Any] = field(default_factory=dict)
     cli_vars: Mapping[str, Json] = field(default_factory=dict)
+    paths: Mapping[str, TreePath] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -96,11 +137,52 @@ class RunSpec:
 
 
 @dataclass(frozen=True)
+class Varying:
+    """A name in the part of a prompt that is meant to be shared, with a value of its own in every row."""
+
+    field: str
+    name: str
+    where: Position
+
+
+@dataclass(frozen=True)
+class CacheSpec:
+    """How prompts are cached; none of it is part of a key. where: of what the author wrote, None when nothing.
+
+    ttl: how long a prefix lives unused; `auto` is decided by the plan. diagnose: ask the API why it missed.
+    varying: what keeps the shared part from being shared.
+    """
+
+    mode: Literal["shared", "automatic", "manual", "off"] = "shared"
+    ttl: Literal["auto", "5m", "1h"] = "auto"
+    diagnose: bool = False
+    where: Position | None = None
+    varying: tuple[Varying, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClientSpec:
+    """Whom the job asks, and how it gets there; credentials are never part of it.
+
+    settings: the provider's own, spelt as the SDK's arguments. headers: name → value; header_variables: name → the
+    variable of the environment that holds the value.
+    """
+
+    provider: str = "anthropic"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    base_url: str | None = None
+    proxy: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    header_variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class JobSpec:
     """A job, complete. cells: at least one. inputs: empty means one row without variables.
 
     set_fields: what `--set` wrote: top-level keys, and the parts of `run`; they win over matrix and row overrides.
     names: every name its templates read. files: every file read for the spec itself, the spec first.
+    doc: for the places of problems that are found later, and for nothing else. prices: what its answers are billed by.
     """
 
     path: Path
@@ -112,6 +194,10 @@ class JobSpec:
     inputs: tuple[InputSource, ...] = ()
     repeat: int = 1
     run: RunSpec = field(default_factory=RunSpec)
+    cache: CacheSpec = field(default_factory=CacheSpec)
+    client: ClientSpec = field(default_factory=ClientSpec)
+    prices: PriceTable = LIST_PRICES
+    doc: Document | None = field(default=None, repr=False)
     set_fields: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     files: tuple[Path, ...] = ()

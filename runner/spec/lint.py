@@ -9,11 +9,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from runner.errors import Problem
-from runner.spec import lint_body, lint_conversation, lint_job, lint_models
+from runner.spec import (
+    lint_body,
+    lint_cache,
+    lint_conversation,
+    lint_fallbacks,
+    lint_job,
+    lint_media,
+    lint_models,
+    lint_output,
+    lint_prices,
+    lint_providers,
+    lint_services,
+    lint_tools,
+)
 from runner.spec.lint_facts import CellFacts, JobFacts
 
-CELL_RULES = (*lint_conversation.RULES, *lint_body.RULES, *lint_models.RULES)
-JOB_RULES = lint_job.RULES
+CELL_RULES = (
+    *lint_conversation.RULES,
+    *lint_body.RULES,
+    *lint_models.RULES,
+    *lint_tools.RULES,
+    *lint_services.RULES,
+    *lint_fallbacks.RULES,
+    *lint_output.RULES,
+    *lint_media.RULES,
+    *lint_cache.RULES,
+    *lint_providers.RULES,
+)
+JOB_RULES = (*lint_job.RULES, *lint_prices.RULES)
 
 
 def lint(cells: Sequence[CellFacts], job: JobFacts) -> list[Problem]:

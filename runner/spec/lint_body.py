@@ -11,7 +11,9 @@ from typing import Final
 from runner.errors import Problem
 from runner.spec.lint_facts import CellFacts
 
-_OURS: Final = ("effort", "prompt", "vars", "inputs", "matrix", "repeat", "run", "name", "version", "extra_body")
+_ASKING: Final = ("effort", "prompt", "turns", "output", "cache", "attachments", "extra_body")
+_RUNNING: Final = ("vars", "inputs", "matrix", "repeat", "run", "name", "version", "client", "prices")
+_OURS: Final = frozenset((*_ASKING, *_RUNNING))
 
 
 def no_blank_stop(facts: CellFacts) -> Iterator[Problem]:

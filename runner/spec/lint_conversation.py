@@ -11,19 +11,24 @@ from typing import Any, Final, Literal
 from runner.errors import Problem
 from runner.models.rules import rule_for
 from runner.spec.lint_facts import CellFacts
+from runner.spec.turns import turn_contents
 
 _PRESENCE_UNKNOWN: Final = frozenset({"matrix", "?"})  # `?`: some unknown key, perhaps this one misspelt
 
 
 def one_question(facts: CellFacts) -> Iterator[Problem]:
-    """Exactly one of `prompt` and `messages`."""
-    if _PRESENCE_UNKNOWN & set(facts.broken) or {"prompt", "messages"} & set(facts.broken):
+    """Exactly one of `prompt`, `messages` and `turns`."""
+    if _PRESENCE_UNKNOWN & set(facts.broken) or {"prompt", "messages", "turns"} & set(facts.broken):
         return
-    present = [name for name in ("prompt", "messages") if name in facts.fields]
+    present = [name for name in ("prompt", "messages", "turns") if name in facts.fields]
     if not present:
-        step = 'add `prompt: "…"` for one user turn, or `messages` for a conversation'
-        yield facts.report("one-of", "there is nothing to ask: neither `prompt` nor `messages`", "prompt", next=step)
-    if len(present) == 2:
+        step = 'add `prompt: "…"` for one user turn, `messages` for a conversation, or `turns` for a scripted one'
+        yield facts.report("one-of", "there is nothing to ask: no `prompt`, `messages` or `turns`", "prompt", next=step)
+    elif "turns" in present and len(present) > 1:
+        what = f"`{present[0]}` and `turns` stand beside each other; each is a whole conversation"
+        step = "keep one of them; the first turn of `turns` may be the prompt"
+        yield facts.report("one-of", what, "turns", next=step)
+    elif len(present) == 2:
         what = "`prompt` and `messages` stand beside each other; they say the same in two ways"
         yield facts.report("one-of", what, "messages", next="keep `messages` and make the prompt its last user message")
 
@@ -90,6 +95,8 @@ def _texts(facts: CellFacts) -> Iterator[tuple[str, tuple[str | int, ...], Any]]
     for i, message in enumerate(messages if isinstance(messages, list) else ()):
         for inner, text in _content_texts(message["content"]):
             yield "messages", (i, "content", *inner), text
+    for inner, content in turn_contents(facts.fields["turns"].value if "turns" in facts.fields else None):
+        yield from (("turns", (*inner, *place), text) for place, text in _content_texts(content))
 
 
 def _content_texts(content: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:

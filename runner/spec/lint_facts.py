@@ -12,13 +12,13 @@ from runner.records import Json
 from runner.spec.document import Document, Path
 from runner.spec.fields import Field
 from runner.spec.gather import problem_at
-from runner.spec.job import InputSource, StreamMode
-from runner.spec.template import Template
+from runner.spec.job import CacheSpec, ClientSpec, InputSource, StreamMode
+from runner.spec.template import Expression, Template
 
 
 def is_literal(value: Any) -> bool:
     """Whether a compiled value holds no template, so that what it will be is known now."""
-    if isinstance(value, Template):
+    if isinstance(value, (Template, Expression)):
         return False
     items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     return all(is_literal(item) for item in items)
@@ -33,6 +33,8 @@ class CellFacts:
     today: date
     stream: StreamMode = "auto"
     broken: Collection[str] = ()
+    cache: CacheSpec = CacheSpec()  # noqa: RUF009 - frozen
+    client: ClientSpec = ClientSpec()  # noqa: RUF009 - frozen
 
     def literal(self, name: str) -> Any:
         """The field's value; None when it is not set or only known once rendered."""
@@ -58,6 +60,7 @@ class JobFacts:
     """The whole job. names: every name that templates read; cell_names: those of each cell's fields.
 
     broken: whether there are errors already; what a job leaves unread is not known then.
+    models: those that its requests name; None when that is not known before they are rendered.
     """
 
     doc: Document
@@ -66,3 +69,4 @@ class JobFacts:
     names: frozenset[str]
     cell_names: tuple[frozenset[str], ...]
     broken: bool = False
+    models: frozenset[str] | None = None

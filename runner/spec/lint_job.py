@@ -10,7 +10,7 @@ from runner.spec.gather import problem_at
 from runner.spec.job import InputSource
 from runner.spec.lint_facts import JobFacts
 
-_OWN_NAMES: Final = frozenset({"vars", "matrix", "repeat"})
+_OWN_NAMES: Final = frozenset({"vars", "matrix", "repeat", "replies"})
 
 
 def rows_are_read(facts: JobFacts) -> Iterator[Problem]:

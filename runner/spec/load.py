@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Final
 
 from runner.errors import Position, Problem, SpecError
+from runner.models.price_table import price_table
 from runner.records import Json
+from runner.spec.caching import cache_spec, marks_in, varying
 from runner.spec.cells import BuiltCell, Variables, build_cells, decided_fields, decided_keys
+from runner.spec.client import client_problems, client_spec
 from runner.spec.fields import Compiler
 from runner.spec.gather import Gathered
-from runner.spec.job import InputSource, JobSpec, RunSpec
+from runner.spec.job import CacheSpec, InputSource, JobSpec, RunSpec
 from runner.spec.lint import lint
 from runner.spec.lint_facts import CellFacts, JobFacts
+from runner.spec.lint_prices import named_models
 from runner.spec.overrides import read_vars
 from runner.spec.settings import run_settings, settings_problems
 from runner.spec.sources import read_sources
@@ -32,11 +36,15 @@ _NOWHERE: Final = Position("")
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What the command line adds. sets: `a.b=value`; vars: `name=value`; allow_paths: folders beside the root."""
+    """What the command line adds. sets: `a.b=value`; vars: `name=value`; allow_paths: folders beside the root.
+
+    allow_hosts: where a spec may send requests to; PROMPTRUN_ALLOW_HOSTS adds to them.
+    """
 
     sets: tuple[str, ...] = ()
     vars: tuple[str, ...] = ()
     allow_paths: tuple[Path, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
 
 
 _NO_OPTIONS: Final = LoadOptions()
@@ -56,6 +64,7 @@ def load_job(
     variables = _variables(tree, options, env, gathered, known="vars" not in broken_keys(gathered.problems))
     inputs = read_sources(tree["inputs"], compiler) if "inputs" in tree else ()
     cells = build_cells(tree, variables, set(decided_keys(set_paths)), compiler)
+    today = today or datetime.now(UTC).date()
     job = JobSpec(
         path=path,
         root=gathered.confine.root,
@@ -66,11 +75,16 @@ def load_job(
         inputs=inputs,
         repeat=tree.get("repeat", 1),
         run=_run(tree, gathered),
+        cache=_cache(tree, cells, gathered),
+        client=client_spec(tree.get("client", {})),
+        doc=gathered.doc,
+        prices=price_table(tree.get("prices", {}), today),
         set_fields=frozenset(decided_fields(set_paths)),
         names=frozenset().union(*(cell.names for cell in cells), *_source_names(inputs)),
-        files=(path.resolve(), *gathered.texts),
+        files=(path.resolve(), *gathered.texts, *gathered.attached),
     )
-    gathered.problems += _lint(job, cells, tree, gathered, today or datetime.now(UTC).date())
+    client_problems(job.client, options.allow_hosts, env, gathered.add)
+    gathered.problems += _lint(job, cells, tree, gathered, today)
     return replace(job, warnings=_warnings(gathered))
 
 
@@ -89,6 +103,12 @@ def _run(tree: Mapping[str, Json], gathered: Gathered) -> RunSpec:
     return run_settings(settings)
 
 
+def _cache(tree: Mapping[str, Json], cells: Sequence[BuiltCell], gathered: Gathered) -> CacheSpec:
+    specs = [cell.spec for cell in cells]
+    marked = any(any(marks_in(spec.fields)) for spec in specs)
+    return replace(cache_spec(tree, gathered.doc, marked=marked), varying=varying(specs))
+
+
 def _source_names(inputs: Sequence[InputSource]) -> list[frozenset[str]]:
     return [names_in([source.id, source.where]) for source in inputs]
 
@@ -102,10 +122,14 @@ def _lint(
 ) -> list[Problem]:
     broken = broken_keys(gathered.problems)
     distinct = {tuple((name, one.path) for name, one in cell.fields.items()): cell.fields for cell in cells}
-    facts = [CellFacts(fields, gathered.doc, today, job.run.stream, broken) for fields in distinct.values()]
+    facts = [
+        CellFacts(fields, gathered.doc, today, job.run.stream, broken, job.cache, job.client)
+        for fields in distinct.values()
+    ]
     cell_names = tuple(cell.names for cell in cells)
     has_errors = any(problem.is_error for problem in gathered.problems)
-    return lint(facts, JobFacts(gathered.doc, tree, job.inputs, job.names, cell_names, has_errors))
+    models = named_models(job.cells, job.inputs)
+    return lint(facts, JobFacts(gathered.doc, tree, job.inputs, job.names, cell_names, has_errors, models))
 
 
 def _warnings(gathered: Gathered) -> tuple[Problem, ...]:

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.records import Json, RetryPolicy, Timeout
+from runner.spec.attachments import has_condition, is_item, row_items
 from runner.spec.fields import normal_field, written_fields
 from runner.spec.job import ROW_OVERRIDE_FIELDS, JobSpec
 from runner.spec.near import did_you_mean, listed
 from runner.spec.schema import check_field
 from runner.spec.settings import retry_over, timeout_over
+from runner.spec.turns import literal_turns, wrong_turns
 
+_QUESTIONS = ("prompt", "messages", "turns")  # each is the whole conversation
 _ALSO_READ = "output_config"  # the API's own spelling of `effort`
 
 
@@ -52,12 +55,22 @@ def _fault(name: str, value: Json, job: JobSpec) -> str | None:
             name, ROW_OVERRIDE_FIELDS, otherwise=f"a row may set {listed(ROW_OVERRIDE_FIELDS, most=20)}"
         )
         return f"a row cannot set `{name}`: {hint}"
-    if _names_file(value if name != "messages" else [m.get("content") for m in _maps(value)]):
+    if _names_file(_contents(name, value)):
         return f"`{name}`: a row's overrides are literal text, `file` is for the spec"
-    other = {"prompt": "messages", "messages": "prompt"}.get(name)
-    if other and all(other in cell.fields for cell in job.cells):
-        return f"a row cannot set `{name}`: the spec has `{other}`"
-    return check_field(name, value)
+    if name in ("attachments", "messages") and has_condition(value):
+        return f"`{name}`: a row's overrides are literal, `when` is for the spec"
+    others = [other for other in _QUESTIONS if name in _QUESTIONS and other != name]
+    for other in others:
+        if all(other in cell.fields for cell in job.cells):
+            return f"a row cannot set `{name}`: the spec has `{other}`"
+    return check_field(name, value) or (wrong_turns(value) if name == "turns" else None)
+
+
+def _contents(name: str, value: Json) -> Json:
+    """What a field says, without who says it."""
+    if name == "messages":
+        return [message.get("content") for message in _maps(value)]
+    return [content for turn in _maps(value) for content in turn.values()] if name == "turns" else value
 
 
 def _names_file(value: Json) -> bool:
@@ -76,8 +89,14 @@ def _literal(name: str, value: Json) -> Any:
         return _blocks(value)
     if name == "messages":
         return [{**message, "content": _blocks(message["content"])} for message in value]
+    if name == "turns":
+        return literal_turns(value)
+    if name == "attachments":
+        return row_items(value)
     return normal_field(name, value)
 
 
 def _blocks(value: Json) -> Json:
-    return [{"type": "text", **block} for block in value] if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    return [made for block in value for made in (row_items(block) if is_item(block) else [{"type": "text", **block}])]

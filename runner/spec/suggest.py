@@ -15,21 +15,18 @@ from runner.spec.secrets import redact
 
 LATER = frozenset(
     (
-        "attachments", "batch", "betas", "cache", "cache_control", "checks", "client", "compaction", "container",
-        "context_management", "environments", "export", "extends", "fallbacks", "inference_geo", "mcp_servers",
-        "output", "output_format", "prices", "speed", "tool_choice", "tools", "turns",
+        "batch", "checks",
+        "environments", "export", "extends",
     )
 )  # fmt: skip  # keys of later versions, wherever they stand
 _LATER_UNDER: Mapping[str, frozenset[str]] = {
+    "cache": frozenset(("warm_up",)),
     "run": frozenset(
         ("confirm_above", "deadline", "durability", "grace", "keep", "limits", "max_cost", "mode", "reuse"),
     ),
     "inputs": frozenset(("group_by", "job", "split")),
-    "output_config": frozenset(("format", "task_budget")),
+    "output_config": frozenset(("task_budget",)),
 }
-_SENT_AS_IS = frozenset(
-    ("inference_geo", "speed", "tool_choice", "tools")
-)  # API fields that need no header of their own
 
 _INSTEAD: Mapping[str, str] = {
     **dict.fromkeys(
@@ -37,9 +34,10 @@ _INSTEAD: Mapping[str, str] = {
         "the API removed `{key}`; for an older model that takes it write `extra_body: {{{key}: …}}`",
     ),
     **dict.fromkeys(
-        ("api_key", "auth_token", "base_url", "headers", "extra_headers", "proxy"),
-        "credentials and addresses come from the environment, never from a spec",
+        ("api_key", "auth_token"),
+        "credentials come from the environment, never from a spec",
     ),
+    **dict.fromkeys(("extra_headers", "default_headers"), "write `client: {{headers: …}}`"),
     **dict.fromkeys(("user", "user_id"), "write `metadata: {{user_id: …}}`"),
     **dict.fromkeys(
         ("max_tokens_to_sample", "max_output_tokens", "max_completion_tokens"), "did you mean `max_tokens`?"
@@ -53,6 +51,11 @@ _INSTEAD: Mapping[str, str] = {
     **dict.fromkeys(("variables", "params", "parameters", "env"), "did you mean `vars`?"),
     **dict.fromkeys(("n", "samples", "count", "times"), "did you mean `repeat`?"),
     **dict.fromkeys(("models",), "write `matrix: {{model: […]}}` to try several models"),
+    "cache_control": "write `cache: automatic`, or `cache: {{mode: automatic, ttl: 1h}}`",
+    **dict.fromkeys(
+        ("output_format", "output_schema", "response_format", "json_schema", "schema"),
+        "write `output: {{schema: …}}`",
+    ),
     "budget_tokens": "write `thinking: {{type: enabled, budget_tokens: …}}`",
     "timeout": "write `run: {{request_timeout: …}}`",
     "max_retries": "write `run: {{retry: {{max: …}}}}`",
@@ -71,8 +74,16 @@ _HOMES: Mapping[str, str] = {
     **dict.fromkeys(("total", "connect", "read", "write"), "run.request_timeout"),
     **dict.fromkeys(("base", "cap", "max_wait"), "run.retry"),
     "display": "thinking",
+    **dict.fromkeys(("on_invalid", "on_truncated"), "output"),
+    **dict.fromkeys(("diagnose", "ttl"), "cache"),
+    **dict.fromkeys(("aws_profile", "aws_region", "base_url", "headers", "provider", "proxy"), "client"),
 }
 _ELSEWHERE: Mapping[str, Mapping[str, str]] = {
+    "tools": {"parameters": "input_schema", "schema": "input_schema", "inputSchema": "input_schema"},
+    "mcp_servers": {"token": "authorization_token", "authorization": "authorization_token"},
+    "output_config": {"format": "output: {schema: …}"},
+    "output": {"format": "schema", "json_schema": "schema", "file": "schema: {file: …}"},
+    "client": {"extra_headers": "headers", "default_headers": "headers", "type": "provider", "name": "provider"},
     "retry": {"max_retries": "max", "retries": "max", "attempts": "max", "backoff": "base", "delay": "base"},
     "run": {"timeout": "request_timeout", "workers": "concurrency", "parallel": "concurrency", "retries": "retry"},
     "inputs": {
@@ -90,12 +101,17 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
     "thinking": {"true": "adaptive", "on": "adaptive", "enabled": "adaptive", "auto": "adaptive",
                  "false": "off", "none": "off", "disabled": "off"},
     "type": {"true": "adaptive", "on": "adaptive", "auto": "adaptive", "false": "off", "none": "off"},
+    "fallbacks": {"none": "off", "false": "off", "no": "off", "true": "default", "on": "default", "auto": "default"},
+    "speed": {"slow": "standard", "normal": "standard", "default": "standard", "true": "fast"},
     "service_tier": {"standard": "standard_only", "priority": "auto", "default": "auto"},
     "role": {"human": "user", "ai": "assistant", "model": "assistant", "bot": "assistant", "developer": "system"},
     "format": {"ndjson": "jsonl", "jsonlines": "jsonl", "yml": "yaml", "text": "txt", "lines": "txt"},
     "on_bad_row": {"error": "stop", "fail": "stop", "ignore": "skip", "continue": "skip"},
+    "on_invalid": {"retry": "ask_again", "ask": "ask_again", "error": "fail", "stop": "fail"},
+    "on_truncated": {"retry": "double", "error": "fail", "stop": "fail", "ok": "accept", "ignore": "accept"},
     "on_empty": {"fail": "error", "stop": "error", "ignore": "ok", "skip": "ok"},
     "stream": {"yes": "true", "on": "true", "no": "false", "off": "false", "always": "true", "never": "false"},
+    "cache": {"true": "shared", "on": "shared", "auto": "automatic", "false": "off", "none": "off", "yes": "shared"},
     "template": {"yes": "true", "on": "true", "no": "false", "off": "false"},
     "display": {"summary": "summarized", "none": "omitted", "hidden": "omitted"},
 }  # fmt: skip
@@ -105,6 +121,7 @@ _DURATION = re.compile(r"\s*([0-9]{1,9})\s*(s|secs?|seconds?|m|mins?|minutes?|h|
 _TYPE_STEPS: Mapping[Path, str] = {
     ("inputs",): "write `inputs: {file: …}` for a file of rows, `{glob: …}` for one row a file, or a list of rows",
     ("messages",): "write one user turn as `prompt: …`, or a list of `{role: …, content: …}`",
+    ("tool_choice",): "write `tool_choice: {type: auto}`, for example",
     ("prompt",): "write blocks as `messages: [{role: user, content: […]}]`",
 }  # for a value that is not even of a type that the key takes
 _ITEM_STEPS: Mapping[Path, str] = {
@@ -142,8 +159,6 @@ def next_for_key(path: Path, key: str, known: Iterable[str], top_level: Iterable
 
 
 def _next_for_later(path: Path, key: str) -> str:
-    if path == () and key in _SENT_AS_IS:
-        return f"remove it; `extra_body: {{{key}: …}}` sends it to the API as it is"
     if path == ("output_config",):
         return f"remove it; `extra_body: {{output_config: {{{key}: …}}}}` sends it to the API as it is"
     return "remove it"

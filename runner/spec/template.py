@@ -19,7 +19,7 @@ from jinja2.runtime import Context
 from runner.errors import Position, Problem, PromptrunError, SpecError
 from runner.records import Json
 from runner.spec.template_environment import Language, compile_nodes
-from runner.spec.template_errors import Noun, TemplateFailure, failure, syntax_problem
+from runner.spec.template_errors import Noun, TemplateFailure, failure, line_of, syntax_problem
 from runner.spec.template_files import Origin
 from runner.spec.template_values import Fault, to_json, to_text, within_bytes
 
@@ -58,6 +58,11 @@ class _Compiled:
         for _ in self._root(known):
             pass
         return known.vars[_VALUE]
+
+    def line_at(self, index: int) -> Position:
+        """Where the line that holds this character of the source stands."""
+        origin = self._environment.files.origins[self._name]
+        return line_of(origin, self.source.count("\n", 0, index) + 1, self._environment)
 
     def _failure(self, error: Exception, context: Mapping[str, Json]) -> TemplateFailure:
         return failure(error, self._environment, self._name or "", context)

@@ -1,6 +1,7 @@
 """The only writer under `outputs/`: run folders, journal, results, usage, lock. Knows requests by their records."""
 
 from runner.store.find import find_result, find_run, list_runs, read_results, read_run
+from runner.store.lengths import earlier_lengths
 from runner.store.look import read_usage
 from runner.store.manifest import describe_run
 from runner.store.opening import answered_before, open_run
@@ -10,6 +11,7 @@ __all__ = [
     "RunWriter",
     "answered_before",
     "describe_run",
+    "earlier_lengths",
     "find_result",
     "find_run",
     "list_runs",

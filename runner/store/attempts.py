@@ -12,23 +12,24 @@ from runner.store.files import from_json, read_lines
 from runner.store.index import ANSWERED, ResultIndex
 
 _NOTHING, _PRICED, _UNPRICED = range(3)
+_MOST_CALLS = 0xFFFF  # what two bytes hold
 
 
 class AttemptTally:
     """Counts over one streaming pass. An attempt is pending from its `sent` line until its outcome is read.
 
-    sent: attempts; requests: how many requests they were for. maybe_billed: attempts that may have been paid for
+    sent: attempts; calls: how many calls they were for. maybe_billed: attempts that may have been paid for
     though no answer came of them.
     """
 
     def __init__(self, total: int) -> None:
         self.sent = 0
-        self.requests = 0
+        self.calls = 0
         self.by_kind: Counter[str] = Counter()
         self.maybe_billed = 0
         self.maybe_usd = 0.0
         self.maybe_unpriced = 0
-        self._seen = bytearray(total)
+        self._calls = array("H", bytes(2 * total))  # how many calls of each request were seen
         self._pending = bytearray(total)
         self._may_cost = array("d", bytes(8 * total))
 
@@ -48,7 +49,10 @@ class AttemptTally:
         if record.get("t") == "sent":
             if self._pending[n]:
                 self._lost(n)
-            self._send(n, record.get("may_cost_usd"))
+            self._send(n, record.get("call") or 0, record.get("may_cost_usd"))
+        elif record.get("t") == "reply":
+            self.by_kind["reply"] += 1
+            self._pending[n] = _NOTHING
         elif record.get("t") == "failure":
             failure = record.get("failure") or {}
             self.by_kind[str(failure.get("kind"))] += 1
@@ -56,10 +60,11 @@ class AttemptTally:
                 self._maybe(n)
             self._pending[n] = _NOTHING
 
-    def _send(self, n: int, may_cost: float | None) -> None:
+    def _send(self, n: int, call: int, may_cost: float | None) -> None:
         self.sent += 1
-        self.requests += not self._seen[n]
-        self._seen[n] = 1
+        if call >= self._calls[n]:
+            self.calls += 1
+            self._calls[n] = min(call + 1, _MOST_CALLS)
         self._pending[n] = _UNPRICED if may_cost is None else _PRICED
         self._may_cost[n] = may_cost or 0.0
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 import contextlib
 import os
 from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from runner.errors import OutputError
+from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.models.summary import Summary
 from runner.store.attempts import AttemptTally
 from runner.store.files import Replace, sync, sync_folder, to_json, write_whole
@@ -25,11 +28,16 @@ from runner.store.usage_file import usage_json
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a sitting ended. at: RFC 3339. seconds: how long it lasted."""
+    """How a sitting ended. at: RFC 3339. seconds: how long it lasted.
+
+    cache_audit: requests that should have shared a prefix and did not, a map with its `text` each. prices: of the job.
+    """
 
     end: str
     at: str
     seconds: float
+    cache_audit: Sequence[Mapping[str, Any]] = ()
+    prices: PriceTable = LIST_PRICES
 
 
 def finish_run(
@@ -41,7 +49,7 @@ def finish_run(
     run["end"] = ending.end
     sitting = run["sittings"][-1]
     sitting.update(ended=ending.at, end=ending.end, seconds=round(ending.seconds, 3))
-    tally = tally_results(folder, run, index)
+    tally = tally_results(folder, run, index, ending.prices)
     sitting["results"] = tally.results
     run["simulated"] = run["simulated"] or tally.simulated > 0  # a simulator may also be reached by its address
     attempts = AttemptTally(index.total)
@@ -55,7 +63,8 @@ def finish_run(
         "transient": summary.transient,
         "by_status": dict(sorted(tally.by_status.items())),
     }
-    usage = usage_json(run, tally, attempts, seconds=summary.seconds)
+    summary = replace_fields(summary, cache_audit=tuple(str(one["text"]) for one in ending.cache_audit))
+    usage = usage_json(run, tally, attempts, seconds=summary.seconds, cache_audit=ending.cache_audit)
     write_whole(folder / "usage.json", to_json(usage, indent=True), replace=replace)
     write_whole(folder / "run.json", to_json(run, indent=True), replace=replace)
     if run["finished"] and not run["limited"]:
@@ -95,8 +104,10 @@ def _rewrite(path: Path, index: ResultIndex, replace: Replace) -> None:
     index.offsets = offsets
 
 
-def tally_results(folder: Path, run: dict[str, Any], index: ResultIndex) -> ResultTally:
-    tally = ResultTally(run["plan"]["cells"] * run["plan"]["repeat"])
+def tally_results(
+    folder: Path, run: dict[str, Any], index: ResultIndex, prices: PriceTable = LIST_PRICES
+) -> ResultTally:
+    tally = ResultTally(run["plan"]["cells"] * run["plan"]["repeat"], prices)
     for _, line in index.lines(folder / "results.jsonl"):
         tally.add(orjson.loads(line))
     tally.money.end_row()
@@ -133,7 +144,10 @@ def summarise(
         maybe_billed_usd=attempts.to_json()["usd"],
         cache_hit_rate=tally.cache_hit_rate,
         cache_saved_usd=tally.saved_usd,
-        retries=attempts.sent - attempts.requests,
+        cache_writes=tally.cache.writes,
+        cache_reads=tally.cache.reads,
+        cache_miss_reasons=dict(tally.cache.miss_reasons.most_common()),
+        retries=attempts.sent - attempts.calls,
         seconds=sum(sitting["seconds"] or 0.0 for sitting in run["sittings"]),
         latency_p50=tally.latency.percentile(50),
         notes=tuple(run["notes"]),

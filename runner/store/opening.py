@@ -7,10 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.records import Plan
 from runner.store.files import cannot_write, from_json, mend_tail, to_json, write_whole
 from runner.store.index import ANSWERED, ResultIndex
 from runner.store.lock import JobLock
+from runner.store.replies import ReplyIndex
 from runner.store.run_id import new_run_id, run_ids
 from runner.store.times import Clock, RealClock, format_utc, parse_utc
 from runner.store.versions import FORMAT, check_format
@@ -20,11 +22,18 @@ IGNORE = "*\n!.gitignore\n"
 
 
 def open_run(
-    job_folder: Path, *, manifest: Mapping[str, Any], plan: Plan, fresh: bool = False, clock: Clock | None = None
+    job_folder: Path,
+    *,
+    manifest: Mapping[str, Any],
+    plan: Plan,
+    fresh: bool = False,
+    clock: Clock | None = None,
+    prices: PriceTable = LIST_PRICES,
 ) -> RunWriter:
     """The run to write to, ready for its first line. job_folder: `outputs/<job>` or `outputs/simulated/<job>`.
 
     manifest: as `describe_run` makes it. fresh: start a new run even when an unfinished one has this plan.
+    prices: of the job.
     Raises TryLater when another process runs this job, OutputError when the folder cannot be written.
     """
     clock = clock or RealClock()
@@ -33,8 +42,9 @@ def open_run(
     try:
         found = None if fresh else unfinished_run(job_folder, plan.hash)
         run = _continue(found, manifest, clock) if found else _create(job_folder, manifest, plan, clock)
+        run["prices"] = prices.to_json()
         lock.name_run(run["run"])
-        return _writer(job_folder / run["run"], run, plan, lock, clock)
+        return _writer(job_folder / run["run"], run, plan, lock, clock, prices)
     except BaseException:
         lock.release()
         raise
@@ -110,7 +120,9 @@ def _sitting(manifest: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
     }
 
 
-def _writer(folder: Path, run: dict[str, Any], plan: Plan, lock: JobLock, clock: Clock) -> RunWriter:
+def _writer(
+    folder: Path, run: dict[str, Any], plan: Plan, lock: JobLock, clock: Clock, prices: PriceTable
+) -> RunWriter:
     for killed in run["sittings"][:-1]:
         if killed["ended"] is None:
             _close_killed(killed, folder)
@@ -120,10 +132,12 @@ def _writer(folder: Path, run: dict[str, Any], plan: Plan, lock: JobLock, clock:
         if lost:
             run["notes"].append(f"{name}: a torn last line ({lost} bytes) was dropped")
     index.load(folder / "results.jsonl")
+    replies = ReplyIndex()
+    replies.load(folder / "journal.jsonl", index)
     if index.garbage:
         run["notes"].append(f"results.jsonl: {index.garbage} lines could not be read and were left out")
     write_whole(folder / "run.json", to_json(run, indent=True))
-    return RunWriter(folder, run=run, plan=plan, index=index, lock=lock, clock=clock)
+    return RunWriter(folder, run=run, plan=plan, index=index, replies=replies, lock=lock, clock=clock, prices=prices)
 
 
 def _close_killed(sitting: dict[str, Any], folder: Path) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from runner.models.cost import cache_saving_usd
+from runner.models.endings import kind_of
+from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.models.summary import Group
 from runner.models.usage import UsageTotals
+from runner.store.cache_tally import CacheTally
 from runner.store.distribution import Distribution
+from runner.store.lengths import Lengths
+from runner.store.money import Money
 
 MAX_GROUPS = 50
 _VARYING = re.compile(r"req_\w+|`[^`]*`|\d+")
@@ -20,14 +25,17 @@ _VARYING = re.compile(r"req_\w+|`[^`]*`|\d+")
 class ResultTally:
     """Sums of result lines added in order of n. per_row: requests of one row (cells times repeats)."""
 
-    def __init__(self, per_row: int) -> None:
+    def __init__(self, per_row: int, prices: PriceTable = LIST_PRICES) -> None:
         self.per_row = max(per_row, 1)
         self.results = self.good = self.reused = self.simulated = 0
         self.by_status: Counter[str] = Counter()
         self.groups: dict[tuple[str, str, str], Group] = {}
         self.usage = UsageTotals()
         self.money = Money(self.per_row)
+        self.lengths = Lengths()
+        self.prices = prices
         self.latency = Distribution()
+        self.cache = CacheTally()
         self.saved_usd: float | None = 0.0
 
     def add(self, record: Mapping[str, Any]) -> None:
@@ -41,14 +49,16 @@ class ResultTally:
             self.reused += 1
             return
         self._latency(record)
+        self.cache.add(record)
         self.money.add(record)
-        if record.get("usage"):
-            self._usage(record["usage"], served_model(record))
+        self.lengths.add(record)
+        for model, usage, _ in bills(record):
+            self._usage(usage, model)
 
     def _usage(self, usage: Mapping[str, Any], model: str) -> None:
         self.usage.add(usage, model)
         if usage.get("cache_read_input_tokens") or usage.get("cache_creation_input_tokens"):
-            saved = cache_saving_usd(usage, model)
+            saved = cache_saving_usd(usage, model, self.prices)
             known = saved is not None and self.saved_usd is not None
             self.saved_usd = (self.saved_usd or 0.0) + (saved or 0.0) if known else None
 
@@ -82,53 +92,21 @@ def served_model(record: Mapping[str, Any]) -> str:
     return str(model.get("served") or model["asked"])
 
 
+def bills(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], float | None]]:
+    """(model, usage, US dollars) of every answer that a result was made of; of one call, the result's own."""
+    calls = [call for call in record.get("calls") or () if call.get("usage") and call.get("response")]
+    if len(calls) > 1:
+        for call in calls:
+            yield str(call["response"].get("model") or record["model"]["asked"]), call["usage"], call["cost_usd"]
+    elif record.get("usage"):
+        yield served_model(record), record["usage"], record.get("billed_usd")
+
+
 def group_of(record: Mapping[str, Any]) -> Group:
     """The group of one, of a result that is not good."""
     failure = record.get("failure") or {}
     details = record.get("stop_details") or {}
-    kind = failure.get("kind") or details.get("category") or record.get("stop_reason") or ""
-    message = failure.get("message") or details.get("explanation") or ""
-    return Group(record["status"], str(kind), str(message), 1, str(record["id"]), failure.get("http_status"))
-
-
-class Money:
-    """What a run paid, by model and by row. A result without a known price counts as unpriced, never as free."""
-
-    def __init__(self, per_row: int) -> None:
-        self.per_row = per_row
-        self.by_model: dict[str, float] = {}
-        self.unpriced: Counter[str] = Counter()
-        self.rows = Distribution()
-        self.dearest: dict[str, Any] | None = None
-        self._row = -1
-        self._row_usd: float | None = None
-        self._row_id = ""
-
-    def add(self, record: Mapping[str, Any]) -> None:
-        if record["n"] // self.per_row != self._row:
-            self.end_row()
-            self._row, self._row_id = record["n"] // self.per_row, record["id"]
-        if not record.get("usage"):
-            return
-        model, paid = served_model(record), record.get("billed_usd")
-        if paid is None:
-            self.unpriced[model] += 1
-            return
-        self.by_model[model] = self.by_model.get(model, 0.0) + paid
-        self._row_usd = (self._row_usd or 0.0) + paid
-
-    def end_row(self) -> None:
-        """Count the row read so far; call once more after the last record."""
-        if self._row_usd is not None:
-            if self.dearest is None or self._row_usd > self.dearest["usd"]:
-                self.dearest = {"id": self._row_id, "usd": round(self._row_usd, 9)}
-            self.rows.add(self._row_usd)
-        self._row_usd = None
-
-    @property
-    def priced_usd(self) -> float:
-        return round(sum(self.by_model.values()), 9)
-
-    @property
-    def usd(self) -> float | None:
-        return None if self.unpriced else self.priced_usd
+    said = next(iter(record.get("problems") or ()), "")
+    kind = "" if record["status"] == "invalid" and said else kind_of(record)
+    message = failure.get("message") or details.get("explanation") or said
+    return Group(record["status"], kind, str(message), 1, str(record["id"]), failure.get("http_status"))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.models.usage import Tokens
 from runner.store.attempts import AttemptTally
 from runner.store.distribution import Distribution
-from runner.store.tally import Money, ResultTally
+from runner.store.money import Money
+from runner.store.tally import ResultTally
 
 
 def usage_json(
-    manifest: Mapping[str, Any], tally: ResultTally, attempts: AttemptTally, *, seconds: float
+    manifest: Mapping[str, Any],
+    tally: ResultTally,
+    attempts: AttemptTally,
+    *,
+    seconds: float,
+    cache_audit: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The whole file as JSON. seconds: of work, over all sittings."""
     total = tally.usage.total
@@ -24,17 +30,26 @@ def usage_json(
         "requests": {"total": manifest["plan"]["requests"], "results": tally.results, "good": tally.good},
         "tokens": total.to_json(),
         "by_model": _by_model(tally),
+        "asked": tally.lengths.to_json(),
+        "prices": manifest.get("prices"),
         "cost": {
             "usd": tally.money.usd,
             "priced_usd": tally.money.priced_usd,
             "unpriced_models": sorted(tally.money.unpriced),
-            "unpriced_results": sum(tally.money.unpriced.values()),
+            "unpriced_results": tally.money.unpriced_results,
         },
         "cost_by_row": _cost_by_row(tally.money),
         "overhead": {"requests": 0, "usd": 0.0},
         "maybe_billed": attempts.to_json(),
         "reused": tally.reused,
-        "cache": {"hit_rate": tally.cache_hit_rate, "saved_usd": _rounded(tally.saved_usd)},
+        "cache": {
+            "hit_rate": tally.cache_hit_rate,
+            "saved_usd": _rounded(tally.saved_usd),
+            "writes": tally.cache.writes,
+            "reads": tally.cache.reads,
+            "miss_reasons": dict(sorted(tally.cache.miss_reasons.items())),
+            "audit": [dict(one) for one in cache_audit],
+        },
         "attempts": {"sent": attempts.sent, "by_kind": dict(sorted(attempts.by_kind.items()))},
         "latency_seconds": _latency(tally.latency),
         "throughput": _throughput(tally, total, seconds),

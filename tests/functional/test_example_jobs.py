@@ -59,7 +59,73 @@ def capitals() -> list[Asked]:
     return [(row["id"], {}, repeat, question.format(row["country"])) for row in rows for repeat in range(3)]
 
 
-EXAMPLES = [triage, review, styles, conversation, capitals]
+def extraction() -> list[Asked]:
+    rows = read_lines(SPECS / "data" / "announcements.jsonl")
+    return [(row["id"], {}, 0, f"<announcement>\n{row['text']}\n</announcement>\n") for row in rows]
+
+
+def replies() -> list[Asked]:
+    ask = "What does this customer need? If the ticket does not say it, begin with the word UNCLEAR."
+    with (SPECS / "data" / "tickets.csv").open(encoding="utf-8", newline="") as file:
+        return [
+            (row["ticket"], {}, 0, f"Subject: {row['subject']}\n\n{row['text']}\n\n{ask}\n")
+            for row in csv.DictReader(file)
+        ]
+
+
+def shapes() -> list[Asked]:
+    pictures = sorted(path.stem for path in (SPECS / "data" / "shapes").glob("*.png"))
+    ask = "Which shape is this, and which colour has it? Two words, no sentence."
+    return [(picture, {}, 0, ask) for picture in pictures]
+
+
+def manuals() -> list[Asked]:
+    with (SPECS / "data" / "manual-questions.csv").open(encoding="utf-8", newline="") as file:
+        answer = "Answer from the manual, in one sentence."
+        return [(row["id"], {}, 0, f"{row['question']} {answer}") for row in csv.DictReader(file)]
+
+
+def captions() -> list[Asked]:
+    spec = yaml.safe_load((SPECS / "captions.yaml").read_text(encoding="utf-8"))
+    return [
+        (row["id"], {"language": language}, 0, f"Describe this picture in {language}, in two sentences.")
+        for row in spec["inputs"]
+        for language in spec["matrix"]["language"]
+    ]
+
+
+def citations() -> list[Asked]:
+    with (SPECS / "data" / "questions.csv").open(encoding="utf-8", newline="") as file:
+        return [(row["id"], {}, 0, row["question"]) for row in csv.DictReader(file)]
+
+
+def judge() -> list[Asked]:
+    lines = read_lines(SPECS / "data" / "triage-results.jsonl")
+    return [
+        (
+            line["id"],
+            {},
+            0,
+            f"<ticket>\n{line['row']['subject']}\n\n{line['row']['text']}\n</ticket>\n"
+            f"<answer>\n{line['text']}\n</answer>\n",
+        )
+        for line in lines
+        if line["good"]
+    ]
+
+
+def efforts() -> list[Asked]:
+    spec = yaml.safe_load((SPECS / "efforts.yaml").read_text(encoding="utf-8"))
+    matrix = spec["matrix"]
+    cells = [{"model": model, "effort": effort} for model, effort in product(matrix["model"], matrix["effort"])]
+    cells = [cell for cell in cells if cell not in matrix["exclude"]] + matrix["include"]
+    return [(row["id"], cell, 0, row["question"]) for row in spec["inputs"] for cell in cells]
+
+
+EXAMPLES = [
+    *(triage, review, styles, conversation, capitals, replies, extraction, shapes, manuals, captions, citations),
+    *(judge, efforts),
+]
 
 
 def test_every_example_is_tested() -> None:
@@ -83,10 +149,15 @@ def asked(line: dict[str, Any]) -> Asked:
 
 
 def text_of(content: str | list[dict[str, Any]]) -> str:
-    return content if isinstance(content, str) else "".join(block["text"] for block in content)
+    if isinstance(content, str):
+        return content
+    return "".join(block["text"] for block in content if block["type"] == "text")
 
 
-@pytest.mark.parametrize("name", ["triage", "styles", "conversation", "capitals"])
+@pytest.mark.parametrize(
+    "name",
+    ["triage", "styles", "conversation", "capitals", "shapes", "manuals", "captions", "citations"],
+)
 def test_first_and_last_body(name: str, promptrun: Command, snapshot: Any) -> None:
     lines = promptrun.ok("render", SPECS / f"{name}.yaml").splitlines()
     shown = [json.dumps(json.loads(lines[at])["body"], indent=2, ensure_ascii=False) for at in (0, -1)]

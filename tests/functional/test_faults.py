@@ -62,7 +62,7 @@ def recorded_is_what_was_sent(attempts: list[dict[str, Any]], sent: list[dict[st
 @pytest.mark.parametrize(
     ("marker", "status", "kind"),
     [
-        ("refusal", "refused", None),
+        ("refusal=all", "refused", None),
         ("stop=max_tokens", "truncated", None),
         ("stop=model_context_window_exceeded", "truncated", None),
         ("invalid", "failed", "invalid_request"),

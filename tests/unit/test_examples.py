@@ -38,6 +38,7 @@ WITHOUT_EXAMPLE = {
     "file-unreadable": "needs a file that may not be read: tests/unit/spec/test_spec_paths.py",
     "file-too-large": "needs 32 MB: tests/unit/spec/test_spec_paths.py",
     "inline-row": "the YAML reader refuses such values first: tests/unit/inputs",
+    "request-too-large": "needs 32 MB: tests/unit/prompts/test_prompts_media.py",
     "source-changed": "needs a file that changes while it is read: tests/unit/inputs",
 }
 
@@ -126,7 +127,11 @@ class Head:
 
 def shown(request: Request) -> str:
     cell = json.dumps(dict(request.cell), ensure_ascii=False)
-    return f"{request.id} {cell} {request.repeat}\n{json.dumps(json.loads(request.body), indent=2, ensure_ascii=False)}"
+    beside = [f"{name}: {text}" for name, text in request.headers.items()]
+    if request.betas:
+        beside.append(f"anthropic-beta: {','.join(request.betas)}")
+    body = json.dumps(json.loads(request.body), indent=2, ensure_ascii=False)
+    return "\n".join([f"{request.id} {cell} {request.repeat}", *beside, body])
 
 
 def problems_of(spec: Path, head: Head) -> Sequence[Problem]:

@@ -14,6 +14,7 @@ from runner.engine.live import Ended, Stop, run_live
 from runner.records import (
     Attempt,
     AttemptEnded,
+    Call,
     Event,
     Failure,
     Outcome,
@@ -87,16 +88,24 @@ class FakeApi:
 
 @dataclass
 class FakeSink:
-    """Remembers each line with its kind. A line it is told to break on raises instead."""
+    """Remembers each line with its kind. A line it is told to break on raises instead.
+
+    calls: (request, call, attempt) of everything that was sent.
+    """
 
     lines: list[tuple[str, int, Any]] = field(default_factory=list)
+    calls: list[tuple[int, int, int]] = field(default_factory=list)
     break_on: Callable[[str, int], Exception | None] = lambda kind, n: None
 
-    def sent(self, request: Request, attempt: int, at: str, may_cost: float | None) -> None:
+    def sent(self, request: Request, attempt: int, at: str, may_cost: float | None, call: int) -> None:
         self.write("sent", request.n, (attempt, at, may_cost))
+        self.calls.append((request.n, call, attempt))
 
-    def attempt_failed(self, request: Request, attempt: Attempt) -> None:
+    def attempt_failed(self, request: Request, attempt: Attempt, call: int) -> None:
         self.write("failed", request.n, attempt)
+
+    def replied(self, request: Request, answer: Call, call: int) -> None:
+        self.write("reply", request.n, (call, answer))
 
     def done(self, result: Result) -> None:
         self.write("done", result.request.n, result)
@@ -150,6 +159,7 @@ def play(
     later: Callable[[asyncio.AbstractEventLoop, Stop], None] = lambda loop, stop: None,
     observe: Callable[[Event], None] | None = None,
     seed: int = 7,
+    **calls: Any,
 ) -> Played:
     """Run the engine in virtual time. later: plants timers, such as a Ctrl-C after three seconds."""
     played = Played(None, api or FakeApi(), sink or FakeSink(), [], 0.0)
@@ -161,6 +171,7 @@ def play(
             return await run_live(
                 iter(rows), send=played.api, sink=played.sink, concurrency=concurrency, retry=retry or RetryPolicy(),
                 clock=LoopClock(), rng=random.Random(seed), stop=stop, observe=observe or played.events.append,
+                **calls,
             )  # fmt: skip
         finally:
             played.duration = LoopClock().now()

@@ -160,3 +160,22 @@ def test_reading_a_cache_saves_and_only_writing_it_costs():
 def test_forms_of_other_providers_have_prices_of_their_own():
     assert price_of("anthropic.claude-haiku-4-5-20251001-v1:0").base.input > price_of("claude-haiku-4-5").base.input
     assert price_of("claude-opus-5@20260724").base.input == price_of("claude-opus-5").base.input
+
+
+def test_a_price_tier_goes_by_each_iteration_s_own_prompt():
+    entry = {"type": "message", "model": "claude-haiku-5-5", "input_tokens": 60_000, "output_tokens": 10}
+    usage = {"input_tokens": 120_000, "output_tokens": 20, "iterations": [entry, entry]}
+    assert cost_usd(usage, "claude-haiku-5-5") == pytest.approx(2 * (60_000 * 0.10 + 10 * 0.50) / 1e6)
+
+
+def test_multipliers_count_for_every_iteration():
+    entry = {"type": "message", "input_tokens": 1000, "output_tokens": 500}
+    usage = {"input_tokens": 1000, "output_tokens": 500, "iterations": [entry, entry], "speed": "fast"}
+    assert cost_usd(usage, "claude-opus-5-5") == pytest.approx(2 * 2 * 0.014)
+
+
+def test_a_part_that_was_free_saved_nothing():
+    declined = {"type": "message", "model": "claude-fable-5-2", "cache_read_input_tokens": 1000, "output_tokens": 0}
+    served = {"type": "fallback_message", "model": "claude-opus-5-5", "cache_read_input_tokens": 1_000_000}
+    usage = {"input_tokens": 0, "output_tokens": 5, "iterations": [declined, served | {"output_tokens": 5}]}
+    assert cache_saving_usd(usage, "claude-opus-5-5") == pytest.approx(3.8)

@@ -80,3 +80,5 @@ def test_dates_prefixes_and_the_unknown():
     assert rule_for("claude-fable-5-2").forced_tools is False
     assert rule_for("claude-opus-4-5").prefill is True
     assert rule_for("claude-opus-4-6").prefill is False
+    assert rule_for("claude-sonnet-4-20250514").structured_outputs is False
+    assert rule_for("claude-sonnet-4-5").structured_outputs is not False

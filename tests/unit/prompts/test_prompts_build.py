@@ -60,7 +60,7 @@ def test_exact_body_of_everything(make_job: MakeJob, make_row: MakeRow, snapshot
     request = only(job, make_row(text="Grüße", geo="us"))
     assert request.body.decode() == snapshot
     assert (request.model, request.max_tokens) == ("claude-opus-5-5", 2000)
-    assert request.key == request_key("anthropic", (), body(request), 0)
+    assert request.key == request_key("anthropic", ("task-budgets-2026-03-13",), body(request), 0)
 
 
 def test_exact_body_of_a_conversation(make_job: MakeJob, make_row: MakeRow, snapshot: SnapshotAssertion) -> None:

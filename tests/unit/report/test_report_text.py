@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 
 from runner.errors import Position, Problem
+from runner.models.estimate import Part, PlanCost, Sizes, model_cost
+from runner.models.price_table import PriceTable, price_table
 from runner.models.summary import Group, Summary
 from runner.models.usage import Tokens
-from runner.records import FAILURE_SCOPES, Failure, ModelPlan, Plan
+from runner.records import FAILURE_SCOPES, CachePlan, Failure, Plan
 from runner.report.advice import advice
 from runner.report.text import (
     cause_text,
@@ -24,6 +27,7 @@ from runner.report.text import (
 )
 from runner.report.words import duration, money
 
+LIST = PriceTable(on=date(2026, 11, 22))
 RUN = "20261122T092811.123Z-7f3a"
 FAILURES = (
     Group("failed", "rate_limited", "This request would exceed your account's rate limit", 5, "T-1007", 429),
@@ -51,9 +55,19 @@ def summary(**changes):
 
 
 def plan(**changes):
-    models = (ModelPlan("claude-opus-5-5", 40, 70_000, 80_000), ModelPlan("claude-haiku-5-5", 40, 70_000, 80_000))
     base = {"hash": "a" * 64, "requests": 80, "rows": 40, "cells": 2, "repeat": 1, "identical": 0, "bad": 0}
-    return Plan(**(base | {"models": models} | changes))
+    return Plan(**(base | {"models": ()} | changes))
+
+
+def model_of(name, most, prices, requests=40, **changes):
+    """20,000 tokens in, up to 80,000 out."""
+    return model_cost(Sizes(name, (Part(requests, 20_000, 80_000),), **changes), prices, most)
+
+
+def cost(*models, **changes):
+    prices = {"source": "genai-prices", "version": "0.2.3", "date": "2026-11-22", "overrides": {}}
+    models = models or (model_of("claude-opus-5-5", 2.16, LIST), model_of("claude-haiku-5-5", 0.054, LIST))
+    return PlanCost(models, prices | changes.pop("prices", {}), **changes)
 
 
 def test_all_good(snapshot):
@@ -143,22 +157,34 @@ def test_every_status_has_advice(status):
 
 
 def test_a_plan(snapshot):
-    assert plan_text("triage", plan(), command="promptrun specs/triage.yaml") == snapshot
+    assert plan_text("triage", plan(), cost(), command="promptrun specs/triage.yaml") == snapshot
 
 
 def test_a_plan_that_goes_on_with_bad_and_identical_rows(snapshot):
     warning = Problem("bad-row", "the row has no `text`", Position("data/t.csv", 9), severity="warning")
-    models = (ModelPlan("claude-next", 70, 70_000, 80_000),)
-    odd = plan(models=models, cells=1, rows=80, identical=9, bad=1, problems=(warning,))
-    assert plan_text("triage", odd, done=30) == snapshot
+    odd = plan(cells=1, rows=80, identical=9, bad=1, problems=(warning,))
+    assert plan_text("triage", odd, cost(model_of("claude-next", None, LIST, 70)), done=30) == snapshot
+
+
+def test_a_plan_with_caches_earlier_runs_counted_input_and_prices_of_its_own(snapshot):
+    caching = CachePlan(writes=1, reads=39, written_tokens=400, read_tokens=15_600, ttl="5m")
+    own = price_table({"claude-opus-5-5": {"output": 16}}, date(2026, 11, 22))
+    opus = model_of("claude-opus-5-5", 2.16, own, written=400, read=15_600, mean_output=210.0, margin=180.0)
+    notes = ("12 may take further calls (turns), which come on top",)
+    told = cost(opus, earlier=400, counted=20, prices=own.to_json() | {"version": "0.2.3"}, notes=notes)
+    assert plan_text("triage", plan(cells=1, rows=80, cache=caching, fallbacks=("claude-opus-5-5",)), told) == snapshot
 
 
 def test_a_plan_as_json():
-    tree = json.loads(plan_json("triage", plan(), done=2))
+    tree = json.loads(plan_json("triage", plan(), cost(), done=2))
     assert (tree["requests"], tree["done"]) == (80, 2)
     assert tree["models"][0]["input_tokens"] == 20_000
     assert tree["models"][0]["least_usd"] == pytest.approx(0.08)
-    assert tree["models"][0]["most_usd"] == pytest.approx(70_000 * 8e-6 + 80_000 * 20e-6)
+    assert tree["models"][0]["full_usd"] == pytest.approx(20_000 * 4e-6 + 80_000 * 20e-6)
+    assert tree["models"][0]["batch"]["full_usd"] == tree["models"][0]["full_usd"] / 2
+    assert tree["models"][0]["most_usd"] == 2.16
+    assert tree["models"][0]["likely_usd"] is None
+    assert tree["prices"]["date"] == "2026-11-22"
 
 
 def test_problems_are_sorted_and_counted(snapshot):
@@ -248,6 +274,12 @@ def test_a_failed_result(snapshot):
     model = {"asked": "claude-opus-5-5", "served": None}
     changes = {"status": "failed", "good": False, "text": None, "usage": None, "cost_usd": None}
     assert show_text(result(**changes, failure=failure, calls=calls, model=model, cell={"style": "short"})) == snapshot
+
+
+def test_attempts_say_which_call_they_were_for():
+    calls = [{"attempts": [attempt(1)], "for": why, "turn": turn} for why, turn in [("turn", 0), ("ask_again", 1)]]
+    first, second = (line for line in show_text(result(calls=calls)).splitlines() if line.startswith("attempt"))
+    assert (first[-8:], second[-19:]) == (", turn 1", ", turn 2, ask again")
 
 
 def test_a_reused_refusal(snapshot):

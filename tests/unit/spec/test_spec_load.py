@@ -55,7 +55,7 @@ def test_the_smallest_job_has_every_default(project: Project) -> None:
     assert (job.run.concurrency, job.run.stream) == (20, "auto")
     assert (job.run.request_timeout, job.run.retry) == (Timeout(), RetryPolicy())
     assert [dict(cell.fields) for cell in job.cells] == [
-        {"model": "claude-opus-5-5", "prompt": "Say hello.", "max_tokens": 16_000}
+        {"model": "claude-opus-5-5", "prompt": "Say hello.", "max_tokens": 16_000, "fallbacks": "auto"}
     ]
 
 

@@ -85,7 +85,8 @@ def keywords(part: Any) -> set[str]:
     for name, value in part.items():
         if name in ("properties", "$defs", "patternProperties"):
             found |= set().union(*(keywords(one) for one in value.values()))
-        elif name not in ("examples", "enum", "const", "default", "required", "if"):  # a condition never complains
+        # a condition (`if`) never complains
+        elif name not in ("examples", "enum", "const", "default", "required", "dependentRequired", "if"):
             found |= keywords(value)
     return found
 
@@ -93,7 +94,7 @@ def keywords(part: Any) -> set[str]:
 def test_one_of_only_asks_for_keys() -> None:
     """`Explainer` reads every `oneOf` that way."""
     found = [part["oneOf"] for part in SCHEMA["$defs"].values() if "oneOf" in part]
-    assert len(found) == 2
+    assert len(found) == 3
     assert all(branch.keys() == {"required"} for branches in found for branch in branches)
 
 
@@ -135,7 +136,8 @@ RIGHT = {
         stop_sequences: [END]
         metadata: {user_id: "{{ id }}"}
         service_tier: standard_only
-        extra_body: {inference_geo: us, output_config: {format: {type: json_schema}}}
+        inference_geo: us
+        extra_body: {output_config: {format: {type: json_schema}}}
         vars: {language: English, team: {env: TEAM}, list: [1, 2], map: {a: 1}, odd: {env: 1, b: 2}}
         inputs: {file: data.csv, format: csv, id: "#", where: "a > 1", limit: 5, on_bad_row: skip, on_empty: ok,
                  overrides: o}
@@ -190,8 +192,8 @@ WRONG = {
     "removed from the API": "temperature: 1\ntop_p: 0.5\ntop_k: 5\n",
     "other names": "max_tokens_to_sample: 5\nuser: a\nstop: [a]\nn: 3\ntimeout: 5\nmax_retries: 2\nmodels: [a]\n",
     "credentials and addresses": "api_key: a\nbase_url: b\n",
-    "keys of later versions": "tools: []\ncache: shared\noutput: {}\nrun: {max_cost: 5}\ninputs: {job: a, split: b}\n",
-    "cache control": "system: [{text: a, cache_control: {type: ephemeral}}]\n",
+    "keys of later versions": "checks: []\nexport: {}\nextends: a\nrun: {max_cost: 5}\ninputs: {job: a, split: b}\n",
+    "cache control": "system: [{text: a, cache_control: {type: persistent, ttl: 2h}}]\ncache: {mode: on, ttl: 2h}\n",
     "output format": "output_config: {effort: high, format: {}}\n",
     "in the wrong place": "concurrency: 4\nfile: a.csv\nmax_wait: 5\nrun: {model: a}\n",
     "thinking as a word": "thinking: disabled\n",

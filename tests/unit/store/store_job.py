@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.models.cost import cost_usd
+from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.records import Attempt, Call, Failure, ModelPlan, Plan, Request, Result, Source
 from runner.store import describe_run, open_run
 
@@ -81,9 +82,17 @@ class Job:
         spec.write_text("prompt: hi\n", encoding="utf-8")
         return describe_run(job="triage", spec=spec, root=self.root, arguments=["run", "triage.yaml"]) | changes
 
-    def open(self, total: int = 3, *, fresh: bool = False, limited: bool = False, **changes: Any):
-        plan = plan_of(total, **changes)
-        return open_run(self.folder, manifest=self.manifest(limited=limited), plan=plan, fresh=fresh, clock=self.clock)
+    def open(
+        self,
+        total: int = 3,
+        *,
+        fresh: bool = False,
+        limited: bool = False,
+        prices: PriceTable = LIST_PRICES,
+        **changes: Any,
+    ):
+        manifest, plan = self.manifest(limited=limited), plan_of(total, **changes)
+        return open_run(self.folder, manifest=manifest, plan=plan, fresh=fresh, clock=self.clock, prices=prices)
 
     def run(self, *results: Result, total: int | None = None, end: str = "complete", **options: Any):
         """One sitting that writes these results; returns (folder, summary)."""

@@ -1,0 +1,107 @@
+"""Checking replies: nothing is fetched, nothing takes forever, and what is wrong is said in a bounded text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from referencing.exceptions import Unresolvable
+
+from runner.spec.reply_schema import ReplyChecker, knows_dialect, schema_faults
+
+OBJECT: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}}}}
+
+
+def test_the_place_of_each_error_is_named_and_they_are_counted() -> None:
+    value = {"a": [1, *map(str, range(9))]}
+    assert ReplyChecker(OBJECT).errors(value) == (
+        *(f"output.a[{n + 1}]: `\"{n}\"` is not of type 'integer'" for n in range(5)),
+        "… and 4 more",
+    )
+
+
+def test_the_branch_that_was_meant_speaks() -> None:
+    schema = {"anyOf": [{"type": "null"}, {"type": "object", "properties": {"n": {"maximum": 3}}}]}
+    assert ReplyChecker(schema).errors({"n": 4}) == ("output.n: `4` is greater than the maximum of 3",)
+
+
+def test_a_long_value_is_left_out_of_the_message_and_not_what_is_wrong_with_it() -> None:
+    (error,) = ReplyChecker({"type": "integer"}).errors("x" * 100_000)
+    assert len(error) < 300
+    assert error.endswith("is not of type 'integer'")
+
+
+def test_a_text_too_long_for_a_pattern_is_not_matched() -> None:
+    checker = ReplyChecker({"type": "string", "pattern": "^a*$"})
+    assert checker.errors("a" * 10_000) == ()
+    assert checker.errors("a" * 10_001) == ("output: it has 10,001 characters, too many for a `pattern`",)
+
+
+def test_a_reply_nested_deeply_does_not_end_the_run() -> None:
+    tree = {"type": "array", "items": {"$ref": "#"}}
+    value: Any = orjson.loads("[" * 900 + "]" * 900)
+    assert ReplyChecker(tree).errors([[], [[]]]) == ()
+    assert ReplyChecker(tree).errors(value) == ("output: it is nested too deeply to be checked",)
+
+
+def test_nothing_is_fetched(tmp_path: Path) -> None:
+    """Not even what is there to be had; loading a spec refuses such a schema."""
+    there = tmp_path / "schema.json"
+    there.write_text("{}", encoding="utf-8")
+    with pytest.raises(Unresolvable):
+        ReplyChecker({"$ref": there.as_uri()}).errors({})
+
+
+def test_formats_are_not_checked() -> None:
+    assert ReplyChecker({"type": "string", "format": "date"}).errors("soon") == ()
+
+
+def test_a_schema_is_read_as_its_own_draft_says() -> None:
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "items": [{"type": "integer"}]}
+    assert ReplyChecker(schema).errors(["a"])
+    assert schema_faults(schema) == []
+    assert schema_faults({"items": [{"type": "integer"}]}), "2020-12 has no list of `items`"
+
+
+@pytest.mark.parametrize(
+    ("schema", "at"),
+    [
+        ({"type": "strin"}, ("type",)),
+        ({"properties": {"a": {"minimum": "1"}}}, ("properties", "a", "minimum")),
+        ({"required": "a"}, ("required",)),
+        ({"pattern": "("}, ("pattern",)),
+    ],
+)
+def test_what_is_no_schema(schema: dict[str, Any], at: tuple[str, ...]) -> None:
+    assert [path for path, _ in schema_faults(schema)] == [at]
+
+
+def test_drafts() -> None:
+    assert knows_dialect("https://json-schema.org/draft/2020-12/schema")
+    assert not knows_dialect("https://example.com/my-draft")
+    assert not knows_dialect(7)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def test_keys_of_a_reply_are_kept_short_and_on_one_line() -> None:
+    (error,) = ReplyChecker({"additionalProperties": {"type": "integer"}}).errors({"a\nb" + "x" * 1000: "`"})
+    assert error.startswith('output["a bxxx')
+    assert error.endswith("…: `\"'\"` is not of type 'integer'")
+    assert len(error) < 350
+
+
+@settings(deadline=None)
+@given(JSON)
+def test_any_value_is_answered(value: Any) -> None:
+    schema = {**OBJECT, "patternProperties": {"^x": {"uniqueItems": True}}, "not": {"required": ["b"]}}
+    assert all(len(error) < 1000 for error in ReplyChecker(schema).errors(value))
