@@ -106,10 +106,14 @@ def tell(finished: Finished, options: RunOptions, *, quiet: bool, output: str) -
     else:
         put(summary.folder)
     if not quiet:
-        command = shlex.join(["promptrun", *options.arguments])
-        say(summary_text(summary, cause, command=command, elsewhere=elsewhere(finished)))
+        say(summary_text(summary, cause, command=again(options.arguments), elsewhere=elsewhere(finished)))
     elif cause:
         say(cause_text(summary, cause))
+
+
+def again(arguments: tuple[str, ...]) -> str:
+    """The command that goes on with this run: as typed, without the `--fresh` that would start over and pay twice."""
+    return shlex.join(["promptrun", *(word for word in arguments if word != "--fresh")])
 
 
 def elsewhere(finished: Finished) -> str:
