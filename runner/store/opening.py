@@ -14,7 +14,7 @@ from runner.store.index import ANSWERED, ResultIndex
 from runner.store.lock import JobLock
 from runner.store.replies import ReplyIndex
 from runner.store.run_id import new_run_id, run_ids
-from runner.store.times import Clock, RealClock, format_utc, parse_utc
+from runner.store.times import Clock, format_utc, parse_utc
 from runner.store.versions import FORMAT, check_format
 from runner.store.writer import RunWriter
 
@@ -27,7 +27,7 @@ def open_run(
     manifest: Mapping[str, Any],
     plan: Plan,
     fresh: bool = False,
-    clock: Clock | None = None,
+    clock: Clock,
     prices: PriceTable = LIST_PRICES,
 ) -> RunWriter:
     """The run to write to, ready for its first line. job_folder: `outputs/<job>` or `outputs/simulated/<job>`.
@@ -36,7 +36,6 @@ def open_run(
     prices: of the job.
     Raises TryLater when another process runs this job, OutputError when the folder cannot be written.
     """
-    clock = clock or RealClock()
     make_folder(job_folder)
     lock = JobLock(job_folder, at=clock.utc())
     try:

@@ -1,8 +1,7 @@
-"""The clock as an argument: what `store` asks of it, and the real one."""
+"""The clock as an argument: what `store` asks of it (the engine has the real one)."""
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -13,14 +12,6 @@ class Clock(Protocol):
 
     def utc(self) -> str:
         """RFC 3339 with milliseconds, `2026-11-22T09:28:11.123Z`."""
-
-
-class RealClock:
-    def now(self) -> float:
-        return time.monotonic()
-
-    def utc(self) -> str:
-        return format_utc(datetime.now(UTC))
 
 
 def format_utc(moment: datetime) -> str:
