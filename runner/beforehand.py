@@ -13,10 +13,12 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias, TypeVar
 
+from runner.connection import SIMULATOR_KEY
 from runner.errors import AccountError, Problem, PromptrunError, SpecError, TryLater
 from runner.models.live import LiveModel, live_model
 from runner.models.providers import PROVIDERS
-from runner.pipeline import SIMULATOR_KEY, PlannedJob, require_secrets, simulator_if
+from runner.pipeline import require_secrets, simulator_if
+from runner.planning import PlannedJob
 from runner.prompts import counting
 from runner.prompts.live_checks import live_problems
 from runner.prompts.plan_cost import Counted
@@ -29,11 +31,7 @@ if TYPE_CHECKING:
 
 Question: TypeAlias = Literal["token counts", "its models"]
 CONCURRENCY: Final = 5
-_CANNOT: Final[Mapping[Question, frozenset[str]]] = {
-    "token counts": frozenset({"bedrock", "vertex"}),
-    "its models": frozenset({"bedrock", "vertex", "foundry"}),
-}
-"""Providers without an answer (SDK 2.12.0 source, `lib/bedrock`, `lib/vertex`, `lib/foundry.py`)."""
+_ENDPOINTS: Final[Mapping[Question, str]] = {"token counts": "count_tokens", "its models": "models"}
 _FLAGS: Final[Mapping[Question, str]] = {"token counts": "--count-tokens", "its models": "--online"}
 Answer = TypeVar("Answer")
 
@@ -81,8 +79,9 @@ class Asking:
 
 def require_answers(job: JobSpec, question: Question) -> None:
     """Raises SpecError when the provider has no such endpoint, or none that the SDK sends plain bytes to."""
-    if job.client.provider in _CANNOT[question]:
-        title, flag = PROVIDERS[job.client.provider].title, _FLAGS[question]
+    provider = PROVIDERS[job.client.provider]
+    if _ENDPOINTS[question] in provider.no_endpoints:
+        title, flag = provider.title, _FLAGS[question]
         step = f"leave `{flag}` out, or add `--simulate`"
         raise SpecError(f"{title} cannot be asked for {question}", next=step, rule="not-offered")
 
@@ -109,11 +108,7 @@ def _chosen(planned: PlannedJob) -> dict[str, counting.Chosen]:
         one.bytes += size.bytes
     for model, one in chosen.items():
         one.sizes = planned.ledger.sample(model, counting.SAMPLE, counting.SEED)
-    sent = (
-        request
-        for request in planned.requests()
-        if request.problem is None and planned.ledger.first_of(request.n) is None
-    )
+    sent = (request for request in planned.requests() if request.problem is None and planned.ledger.sends(request.n))
     counting.choose(sent, chosen)
     return chosen
 
@@ -140,7 +135,7 @@ async def _count(chosen: counting.Chosen, planned: PlannedJob, client: Client, a
 
 def _known(answer: int | Failure, request: Request) -> int:
     if isinstance(answer, Failure):
-        _raise(answer, f"counting row `{request.id}` ({request.source})")
+        _raise(answer, "token counts", f"counting row `{request.id}` ({request.source})")
     return answer
 
 
@@ -171,16 +166,23 @@ def _live(id: str, answer: Mapping[str, Any] | Failure) -> LiveModel:
     if isinstance(answer, Failure):
         if answer.http_status == 404 and answer.kind == "model_not_found":
             return live_model(id, None)
-        _raise(answer, f"asking for the model `{id}`")
+        _raise(answer, "its models", f"asking for the model `{id}`")
     return live_model(id, answer)
 
 
-def _raise(failure: Failure, doing: str) -> NoReturn:
+def _raise(failure: Failure, question: Question, doing: str) -> NoReturn:
     """What a failed question means for the command."""
+    from runner.claude.questions import NOT_OFFERED
+    from runner.report.advice import BY_KIND
+
+    if failure.http_status in NOT_OFFERED:
+        what = f"the server cannot be asked for {question} (HTTP {failure.http_status}: {failure.message})"
+        step = f"leave `{_FLAGS[question]}` out; or check the address, ANTHROPIC_BASE_URL"
+        raise SpecError(what, next=step, rule="not-offered")
     what = f"{doing}: {failure.message}"
     kind: type[PromptrunError] = SpecError
     if failure.ends_run:
         kind = AccountError
     elif failure.retryable or failure.kind == "malformed_reply":
         kind = TryLater
-    raise kind(what, rule=failure.kind)
+    raise kind(what, next=BY_KIND.get(failure.kind, ""), rule=failure.kind)

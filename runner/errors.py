@@ -51,7 +51,14 @@ class Problem:
         head = ": ".join(part for part in (str(self.where) if self.where else "", self.path) if part)
         label = "warning: " if self.severity == "warning" else ""
         text = f"{head}: {label}{self.what}" if head else f"{label}{self.what}"
-        return f"{text}\n    {self.next}" if self.next else text
+        return _visible(f"{text}\n    {self.next}" if self.next else text)
+
+
+def _visible(text: str) -> str:
+    """File names and rows are quoted, and must not act on a terminal: no escape sequence, no text turned around."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in "\n\t" else f"\\u{ord(one):04x}" for one in text)
 
 
 class PromptrunError(Exception):
@@ -99,10 +106,14 @@ class AccountError(PromptrunError):
 
 
 class OutputError(PromptrunError):
-    """The outputs folder could not be written (or read back)."""
+    """The outputs folder could not be written (or read back).
+
+    unwritten: lines of JSON that hold replies which are on no disk now; they are shown with the error.
+    """
 
     exit_code = 74
     rule = "output"
+    unwritten: Sequence[bytes] = ()
 
 
 class TryLater(PromptrunError):
@@ -110,3 +121,17 @@ class TryLater(PromptrunError):
 
     exit_code = 75
     rule = "try-later"
+
+
+class Interrupted(PromptrunError):
+    """Ctrl-C before there was a run that could say so."""
+
+    exit_code = 130
+    rule = "interrupted"
+
+
+class Terminated(PromptrunError):
+    """SIGTERM before there was a run that could say so."""
+
+    exit_code = 143
+    rule = "terminated"

@@ -6,195 +6,58 @@ observers come in as arguments (`World`), so that a test runs a whole job withou
 
 from __future__ import annotations
 
-import os
-import random
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
-from itertools import zip_longest
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
-from runner.claude.origin import service_of
-from runner.errors import AccountError, Position, Problem, SpecError, TryLater
-from runner.inputs import Selection, Stamps, Stdin, read_rows
-from runner.prompts.build import RequestBuilder
-from runner.prompts.cache_advice import with_cache
+from runner.connection import Address, Connection, simulator_when_asked
+from runner.ends import checked, end_of, exit_code
+from runner.errors import Interrupted, Position, Problem, SpecError
+from runner.planning import PlannedJob
 from runner.prompts.params import secrets_of
-from runner.prompts.plan import PlanLedger
-from runner.records import Event, Plan, Request
-from runner.spec.job import JobSpec
-from runner.spec.load import LoadOptions, load_job
+from runner.records import Event, Request
+from runner.side_by_side import ANOTHER_JOB, SharedPaces, side_by_side
+from runner.sitting import (
+    Finished,
+    RunOptions,
+    Started,
+    World,
+    job_folder,
+    listening,
+    manifest,
+    outputs_of,
+    shard_json,
+)
+from runner.spending import budget_for, shared_budget, spent_already
 
 if TYPE_CHECKING:
+    from runner.engine.budget import Budget
+    from runner.engine.clock import Clock
     from runner.engine.live import Ended, Stop
-    from runner.models.summary import Summary
+    from runner.engine.paces import Paces
+    from runner.retrying import Retry
     from runner.store import RunWriter
 
-SERVICE = "anthropic"
-SIMULATED_LATENCY = 0.05
-SIMULATOR_KEY = "simulated"
-
-
-# ---------------------------------------------------------------- plan
-
-
-@dataclass(frozen=True)
-class PlanOptions:
-    """What is chosen before anything is read. service: whom the answers come from; part of every key."""
-
-    load: LoadOptions = field(default_factory=LoadOptions)
-    selection: Selection = field(default_factory=Selection)
-    service: str = SERVICE
-
-
-@dataclass(frozen=True)
-class PlannedJob:
-    """A job whose every request has been rendered once. Its requests can be had again, in the same order."""
-
-    job: JobSpec
-    plan: Plan
-    ledger: PlanLedger
-    options: PlanOptions
-    stdin: Stdin
-    stamps: Stamps
-
-    def requests(self) -> Iterator[Request]:
-        """The requests of the plan once more; raises SpecError when they are no longer what was planned."""
-        for request, key in zip_longest(self._rendered(), self.ledger.keys()):
-            if request is None or key is None or request.key != key:
-                raise changed_since_planning(self.job, request)
-            yield request
-
-    def _rendered(self) -> Iterator[Request]:
-        rows = read_rows(self.job, self.options.selection, stdin=self.stdin, stamps=self.stamps)
-        builder = RequestBuilder(self.job, service=self.options.service, choose=self.ledger.prefixes.choose)
-        return builder.requests(rows)
-
-
-def changed_since_planning(job: JobSpec, request: Request | None) -> SpecError:
-    place = f" at row `{request.id}` ({request.source})" if request else ""
-    return SpecError(
-        f"the inputs of `{job.name}` changed between planning and sending{place}",
-        next="Let whatever writes them finish, then run again.",
-        rule="source-changed",
-    )
-
-
-@contextmanager
-def plan_job(
-    spec: Path, options: PlanOptions, *, env: Mapping[str, str], stdin: Stdin | BinaryIO
-) -> Iterator[PlannedJob]:
-    """Load one spec and render all its requests. Raises SpecError with every problem found."""
-    job = load_job(spec, options.load, env=env)
-    options = replace(options, service=service_of(job.client, options.service, env))
-    spool = stdin if isinstance(stdin, Stdin) else Stdin(stdin)
-    stamps = Stamps()
-    ledger = PlanLedger()
-    try:
-        rows = read_rows(job, options.selection, stdin=spool, stamps=stamps)
-        requests = RequestBuilder(job, service=options.service).requests(rows)
-        plan = ledger.add(
-            requests, cells=len(job.cells), repeat=job.repeat, ttl=job.cache.ttl, concurrency=job.run.concurrency
-        )
-        plan = with_cache(plan, job, ledger.prefixes)
-        errors = [problem for problem in plan.problems if problem.is_error]
-        if errors:
-            raise SpecError.of(errors)
-        yield PlannedJob(job, plan, ledger, options, spool, stamps)
-    finally:
-        ledger.close()
-        if spool is not stdin:
-            spool.close()
-
-
-@contextmanager
-def plan_jobs(
-    specs: Sequence[Path], options: PlanOptions, *, env: Mapping[str, str], stdin: BinaryIO
-) -> Iterator[list[PlannedJob]]:
-    """Plan every spec before anything is sent: one bad spec sends nothing, and all their problems come together."""
-    planned: list[PlannedJob] = []
-    problems: list[Problem] = []
-    with ExitStack() as stack:
-        spool = Stdin(stdin)
-        stack.callback(spool.close)
-        for spec in specs:
-            try:
-                planned.append(stack.enter_context(plan_job(spec, options, env=env, stdin=spool)))
-            except SpecError as error:
-                problems += error.problems
-        problems += same_names(planned)
-        if problems:
-            raise SpecError.of(problems)
-        yield planned
-
-
-def same_names(planned: Sequence[PlannedJob]) -> list[Problem]:
-    """Two specs with one name would write into one folder."""
-    first: dict[str, Path] = {}
-    problems = []
-    for job in (one.job for one in planned):
-        other = first.setdefault(job.name, job.path)
-        if other is not job.path:
-            what = f"`{other}` and `{job.path}` are both named `{job.name}`"
-            problems.append(
-                Problem("same-name", what, Position(str(job.path)), "name", "Give one of them another `name:`.")
-            )
-    return problems
-
-
-# ---------------------------------------------------------------- run
-
-
-def no_observer(planned: PlannedJob, answered: int) -> Callable[[Event], None]:
-    return lambda event: None
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How planned jobs are sent. outputs: where the results go; None: outputs/ at the root of each job's project.
-
-    arguments: as typed, for run.json.
-    """
-
-    outputs: Path | None = None
-    simulate: bool = False
-    fresh: bool = False
-    concurrency: int | None = None
-    arguments: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class World:
-    """What a run happens in. observer: called when a job starts, with how many of its requests have an answer."""
-
-    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    observer: Callable[[PlannedJob, int], Callable[[Event], None]] = no_observer
-    rng: random.Random = field(default_factory=random.Random)
-
-
-@dataclass(frozen=True)
-class Finished:
-    """How one job's sitting ended: what is on disk below `outputs`, why it ended, the exit code that asks for."""
-
-    summary: Summary
-    ended: Ended
-    exit_code: int
-    outputs: Path
+WORTH_KEEPING = 20_000
+"""Requests; planning fewer takes a second."""
 
 
 async def run_jobs(
     planned: Sequence[PlannedJob], options: RunOptions, stop: Stop, world: World
 ) -> AsyncIterator[Finished]:
-    """Send the jobs one after the other and yield how each ended; one that could not go on is the last."""
+    """Send the jobs side by side and yield how each ended, in their order; one that cannot go on stops the others."""
     if not options.simulate:
         require_secrets(planned, world.env)
-    async with simulator_if(options.simulate) as server:
+    shared, paces = shared_budget(options.max_cost), SharedPaces()
+    async with simulator_when_asked(options.simulate) as server:
+        jobs = []
         for one in planned:
-            finished = await run_job(one, options, stop, world, server)
+            running = partial(run_job, one, options, stop, world, server, shared, paces)
+            jobs.append(partial(once_nobody_runs_it, one, options, stop, world, running))
+        async for finished in side_by_side(jobs, ends_all=lambda finished: finished.ended.cause is not None, stop=stop):
             yield finished
-            if stop.reason or finished.ended.cause:
-                return
 
 
 def require_secrets(planned: Sequence[PlannedJob], env: Mapping[str, str]) -> None:
@@ -213,76 +76,166 @@ def require_secrets(planned: Sequence[PlannedJob], env: Mapping[str, str]) -> No
 
 @asynccontextmanager
 async def simulator_if(wanted: bool) -> AsyncIterator[str | None]:
-    """The address of a simulator that lives as long as the run, or None when the real API is asked."""
-    if not wanted:
-        yield None
-        return
-    from runner.simulator import Simulator, SimulatorConfig
-
-    async with Simulator(SimulatorConfig(latency=SIMULATED_LATENCY)) as simulator:
-        yield simulator.url
+    """The address of a simulator that lives as long as the context, or None when the real API is asked."""
+    async with simulator_when_asked(wanted) as address:
+        yield await address()
 
 
 async def run_job(
-    one: PlannedJob, options: RunOptions, stop: Stop, world: World, server: str | None = None
+    one: PlannedJob,
+    options: RunOptions,
+    stop: Stop,
+    world: World,
+    server: str | Address | None = None,
+    shared: Budget | None = None,
+    paces: SharedPaces | None = None,
 ) -> Finished:
-    """One sitting of one job: open client and run, send what has no answer yet, write down how it ended.
+    """One sitting of one job: take what is known, send what has no answer yet, write down how it ended.
 
-    The client comes first: without credentials nothing is written and nothing is sent.
+    When something has to be sent the client comes first: without credentials nothing is written and nothing is sent.
+    A run that goes on without money left for what it has to send opens none. shared: a budget of all jobs together;
+    paces: their paces.
     """
-    from runner.claude.client import open_client
-    from runner.claude.uploads import FileSender
     from runner.engine.clock import RealClock
-    from runner.engine.live import run_live
     from runner.prompts.cache_audit import CacheAudit
-    from runner.prompts.follow import follow
-    from runner.prompts.judge import judge
-    from runner.prompts.media_body import whole_body
-    from runner.store import open_run
+    from runner.reusing import answer_known, earlier_answers
+    from runner.store.kept_plan import forget_plan
 
-    settings = one.job.run
-    concurrency = options.concurrency or settings.concurrency
-    client_options: dict[str, Any] = {"client": one.job.client}
-    if server:
-        client_options = {"base_url": server, "api_key": SIMULATOR_KEY, "tokens": {}}
-    async with open_client(
-        timeout=settings.request_timeout,
-        stream=settings.stream,
-        concurrency=concurrency,
-        env=world.env,
-        **client_options,
-    ) as client:
-        clock = RealClock()
-        audit = CacheAudit(manual=one.job.cache.mode == "manual")
-        with open_run(
-            job_folder(one.job, options.outputs, simulate=options.simulate),
-            manifest=manifest(one, options),
-            plan=one.plan,
-            fresh=options.fresh,
-            clock=clock,
-            prices=one.job.prices,
-        ) as run:
-            with summed_up(run):
-                ended = await run_live(
-                    waiting(one, run),
-                    send=FileSender(client, whole_body, run.file_ids(), run.uploaded).send,
-                    sink=run,
-                    concurrency=concurrency,
-                    retry=settings.retry,
-                    clock=clock,
-                    rng=world.rng,
-                    stop=stop,
-                    observe=listening(world.observer(one, run.answered_count), audit.observe),
-                    follow=follow,
-                    judge=judge,
-                    replies_of=run.replies_of,
-                    diagnose=one.job.cache.diagnose,
-                    prices=one.job.prices,
+    clock, audit = RealClock(), CacheAudit(manual=one.job.cache.mode == "manual")
+    concurrency = options.concurrency or one.job.run.concurrency
+    paced = (paces or SharedPaces()).of(one.options.service, one.job.run, concurrency)
+    opening, but = run_to_write(one, options, clock)
+    with earlier_answers(one, options, now=clock.utc(), but=but) as known:
+        async with Connection(one, concurrency=concurrency or paced.most, env=world.env, address=server) as connection:
+            if but is None and not known.is_all():
+                await connection.open()
+            with opening() as run:
+                keep_plan(one, run)
+                with summed_up(run), world.around(one.job.name):
+                    sends = taken_over(one, run, options.retry)
+                    await answer_known(one, run, known, stop)
+                    budget = budget_for(one, run.spent(), shared)
+                    started = Started(one, run.answered_count, run.run_id, run.folder, run.resume())
+                    sending = Sending(one, run, clock, stop, world, paced, concurrency, budget)
+                    observe = listening(world.observer(started), audit.observe)
+                    ended = await sending.send(skipping(one, run, sends), connection, observe)
+                    answer_identical(one, run)
+                summary = run.finish(
+                    end=end_of(ended),
+                    cache_audit=[finding.to_json() for finding in audit.findings()],
+                    limit=ended.limit.to_json() if ended.limit else None,
+                    max_cost=budget.cap,
+                    pace=ended.paces,
                 )
-                answer_identical(one, run)
-            findings = [finding.to_json() for finding in audit.findings()]
-            summary = run.finish(end=end_of(ended), cache_audit=findings)
+                if summary.finished:
+                    forget_plan(run.folder)
+    summary = replace(checked(summary, one.job.checks), max_cost_usd=budget.cap, limit=ended.limit)
     return Finished(summary, ended, exit_code(summary, ended), outputs_of(one.job, options.outputs))
+
+
+def run_to_write(one: PlannedJob, options: RunOptions, clock: Clock) -> tuple[Callable[[], RunWriter], str | None]:
+    """How to open the run that this sitting writes to, and its id when it goes on with one."""
+    from runner.store import open_run
+    from runner.store.history import unfinished_run
+
+    folder, written = job_folder(one.job, options.outputs, simulate=options.simulate), manifest(one, options)
+    going_on = None if options.starts_anew else unfinished_run(folder, one.plan.hash, written)
+    settings = one.job.run
+    opening = partial(
+        open_run,
+        folder,
+        manifest=written,
+        plan=one.plan,
+        fresh=options.fresh,
+        clock=clock,
+        prices=one.job.prices,
+        keep=settings.keep,
+        strict=settings.durability == "strict",
+    )
+    return opening, going_on["run"] if going_on else None
+
+
+@dataclass(frozen=True)
+class Sending:
+    """The step that costs money. concurrency: the most in flight, None to find out. paces: what the account allows."""
+
+    one: PlannedJob
+    run: RunWriter
+    clock: Clock
+    stop: Stop
+    world: World
+    paces: Paces
+    concurrency: int | None
+    budget: Budget
+
+    async def send(
+        self, skip: Callable[[int], bool], connection: Connection, observe: Callable[[Event], None]
+    ) -> Ended:
+        """Everything but what is skipped, each with its result on disk."""
+        from runner.engine.heap import settled_heap
+        from runner.engine.live import run_live
+        from runner.prompts.follow import follow
+        from runner.prompts.judge import judge
+        from runner.reusing import leaves_some
+
+        job, settings = self.one.job, self.one.job.run
+        if leaves_some(self.one, skip) and not self.stop.reason and not spent_already(self.one, self.budget):
+            await connection.open()
+        with settled_heap():
+            return await run_live(
+                waiting(self.one, skip),
+                send=connection.sender(self.run),
+                sink=self.run,
+                concurrency=self.concurrency,
+                retry=settings.retry,
+                clock=self.clock,
+                rng=self.world.rng,
+                stop=self.stop,
+                observe=observe,
+                follow=follow,
+                judge=judge,
+                replies_of=self.run.replies_of,
+                diagnose=job.cache.diagnose,
+                prices=job.prices,
+                budget=self.budget,
+                paces=self.paces,
+                deadline=settings.deadline,
+                grace=settings.grace,
+                warm_up=job.cache.warm_up,
+            )
+
+
+async def once_nobody_runs_it(
+    one: PlannedJob, options: RunOptions, stop: Stop, world: World, running: Callable[[], Awaitable[Finished]]
+) -> Finished | None:
+    """What `running` gives; with `--wait`, once nobody else runs the job, so that it sees what they answered.
+
+    None when another job of the command ended the waiting.
+    """
+    from runner.engine.clock import RealClock
+    from runner.store.lock import Held, require_free
+    from runner.store.waiting import once_free
+
+    folder = job_folder(one.job, options.outputs, simulate=options.simulate)
+    free = partial(require_free, folder, shard_json(one.options.selection))
+    while options.wait:
+        try:
+            await once_free(free, sleep=RealClock().sleep, stopped=lambda: stop.reason, say=world.say)
+        except Interrupted:
+            if stop.reason == ANOTHER_JOB:
+                return None
+            raise
+        with suppress(Held):  # somebody was quicker
+            return await running()
+    return await running()
+
+
+def keep_plan(one: PlannedJob, run: RunWriter) -> None:
+    """A plan that takes long is kept in the run's folder, so that going on with the run does not take as long."""
+    if one.plan.requests >= WORTH_KEEPING and one.kept_at is None:
+        from runner.store import kept_plan
+
+        kept_plan.keep_plan(run.folder, one.save)
 
 
 @contextmanager
@@ -297,83 +250,33 @@ def summed_up(run: RunWriter) -> Iterator[None]:
         raise SpecError.of([*error.problems, Problem("source-changed", what, next=kept)]) from error
 
 
-def outputs_of(job: JobSpec, given: Path | None) -> Path:
-    return given or job.root / "outputs"
+def taken_over(one: PlannedJob, run: RunWriter, retry: Retry | None) -> bytearray | None:
+    """Of a retry, 1 for each request to send, once the results that stay are written down; else None: all."""
+    if retry is None:
+        return None
+    from runner.retrying import take_over
+
+    return take_over(one, run, retry)
 
 
-def job_folder(job: JobSpec, given: Path | None, *, simulate: bool = False) -> Path:
-    """The folder of a job's runs. given: `--output-dir`. Simulated runs live apart."""
-    outputs = outputs_of(job, given)
-    return (outputs / "simulated" if simulate else outputs) / job.name
+def skipping(one: PlannedJob, run: RunWriter, sends: bytearray | None = None) -> Callable[[int], bool]:
+    """Which requests not to send: those with an answer, and of identical ones all but the first. sends: of a retry."""
+
+    def skip(n: int) -> bool:
+        return run.answered(n) or (sends is not None and not sends[n]) or one.ledger.first_of(n) is not None
+
+    return skip
 
 
-def listening(*observers: Callable[[Event], None]) -> Callable[[Event], None]:
-    """One observer that tells them all."""
-
-    def observe(event: Event) -> None:
-        for observer in observers:
-            observer(event)
-
-    return observe
-
-
-def manifest(one: PlannedJob, options: RunOptions) -> Mapping[str, object]:
-    from runner.store import describe_run
-
-    selection = one.options.selection
-    return describe_run(
-        job=one.job.name,
-        spec=one.job.path,
-        root=one.job.root,
-        files=[*one.job.files, *one.job.templates.files, *data_files(one.job)],
-        arguments=options.arguments,
-        simulated=options.simulate,
-        limited=bool(selection.only or selection.limit),
-    )
-
-
-def data_files(job: JobSpec) -> list[Path]:
-    """The input files a spec names one by one; what a glob finds is in the results' `source`."""
-    named = [source for source in job.inputs if source.kind == "file" and source.path != "-"]
-    return [job.confine.resolve(source.path, base=source.base) for source in named]
-
-
-def waiting(one: PlannedJob, run: RunWriter) -> Iterator[Request]:
-    """The requests to send now: those without an answer, and of identical ones the first."""
-    for request in one.requests():
-        if not run.answered(request.n) and one.ledger.first_of(request.n) is None:
-            yield request
+def waiting(one: PlannedJob, skip: Callable[[int], bool]) -> Iterator[Request]:
+    """The requests to send now. Where there are none, the inputs are not read for it."""
+    return iter(()) if all(map(skip, range(one.plan.requests))) else one.requests(skip)
 
 
 def answer_identical(one: PlannedJob, run: RunWriter) -> None:
     """Requests equal to an earlier one get its answer, none of them is sent. Read once more, for their own rows."""
     if not one.plan.identical:
         return
-    for request in one.requests():
-        first = one.ledger.first_of(request.n)
-        if first is not None and not run.answered(request.n):
-            run.write_reused(request, first)
-
-
-def end_of(ended: Ended) -> str:
-    """Why a sitting ended, in one word."""
-    if ended.stopped:
-        return ended.stopped
-    return ended.cause.kind if ended.cause else "complete"
-
-
-def exit_code(summary: Summary, ended: Ended) -> int:
-    """The first that applies of 143, 130, 4, 75, 1 and 0 (docs/exit-codes.md)."""
-    if ended.stopped:
-        return 143 if ended.stopped == "terminated" else 130
-    if ended.failure:
-        return AccountError.exit_code
-    only_transient = summary.total - summary.good == summary.transient + summary.left
-    if ended.gave_up or (only_transient and not summary.all_good):
-        return TryLater.exit_code
-    return 0 if summary.all_good else 1
-
-
-def first_that_applies(codes: Sequence[int]) -> int:
-    """The exit code of several jobs."""
-    return next((code for code in (70, 143, 130, 4, 74, 75, 3, 1) if code in codes), 0)
+    for request in one.requests(lambda n: run.answered(n) or one.ledger.first_of(n) is None):
+        if (first := one.ledger.first_of(request.n)) is not None:
+            run.write_identical(request, first)

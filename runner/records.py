@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from runner.errors import Problem
 
@@ -85,23 +85,37 @@ class PrefixEnd(NamedTuple):
 
 
 class Prefix(NamedTuple):
-    """A prefix that ends at a breakpoint. hash: equal for requests that share it. seconds: how long it lives unused."""
+    """A prefix that ends at a breakpoint. hash: equal for requests that share it. seconds: how long it lives unused.
+
+    size: about how many bytes of text it has.
+    """
 
     hash: str
     seconds: float
+    size: int = 0
 
 
 class Terms(NamedTuple):
     """What of a request changes its price. factor: on the price of its tokens (speed, region).
 
-    fallbacks: models that it names for what the first one declines; each may be paid as well. tools: tools that the
-    API runs, whose results come to its input. added: tokens that the API adds to its input, at most.
+    fallbacks: models for what the first one declines, each of which may be paid as well; `default` is one that the API
+    chooses. fallback_output: what one of them may write, where the request allows it more than `max_tokens`.
+    added: tokens that the API adds to its input, at most. caches: how long the input may be written to a cache, "" for
+    not at all; what is not known counts as an hour. uses: of tools that the API runs, at most, each paid with
+    `searches` among them and bringing `found` tokens to the input, all of them together. compacts: the API may sum up
+    the conversation before it answers. unbounded: what may be paid beside all that without any bound, in words.
     """
 
     factor: float = 1.0
     fallbacks: tuple[str, ...] = ()
-    tools: bool = False
+    fallback_output: int = 0
     added: int = 0
+    caches: Literal["", "5m", "1h"] = "1h"
+    uses: int = 0
+    searches: int = 0
+    found: int = 0
+    compacts: bool = False
+    unbounded: tuple[str, ...] = ()
 
 
 SECRET = "***"  # noqa: S105 - it stands for a secret and is none
@@ -136,6 +150,8 @@ class Request:
     after: what `prompts.follow` and `prompts.judge` need beyond the body (a `prompts.after.After`); for them alone.
     ends: where a cached prefix could end, the shortest first. prefixes: those that end at a breakpoint of the body.
     files: those whose hashes stand in the body. media_tokens: what images and documents cost at most beside its text.
+    parts: a short hash of each part of what the key covers (`model`, `system`, `prompt`, `parameters`), to tell what
+    changed between two runs.
     """
 
     n: int
@@ -160,6 +176,7 @@ class Request:
     files: tuple[AttachedFile, ...] = ()
     media_tokens: int = 0
     terms: Terms = Terms()  # noqa: RUF009 (a tuple: it cannot change)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def most_tokens(self) -> int:
@@ -251,8 +268,8 @@ class Reply:
 
 
 Outcome: TypeAlias = Reply | Failure
-Began: TypeAlias = Callable[[str | None], None]
-"""Told that a reply has begun, with the id of its message."""
+Began: TypeAlias = Callable[[str | None, Mapping[str, str]], None]
+"""Told that a reply has begun, with the id of its message and the headers of the response, as in `Reply`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +412,7 @@ class Result:
             "repeat": request.repeat,
             "source": {"file": request.source.file, "line": request.source.line},
             "key": request.key,
+            "parts": dict(request.parts),
             "status": self.status,
             "good": self.good,
             "text": self.text,
@@ -415,6 +433,24 @@ class Result:
             "reused_from": self.reused_from,
             "simulated": self.simulated,
         }
+
+
+# ---------------------------------------------------------------- limits
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of the user's that ended a sitting: nothing failed, and running again goes on once it is raised.
+
+    what: one line for people. next: what to raise, and what else would help.
+    """
+
+    kind: Literal["max_cost", "deadline"]
+    what: str
+    next: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        return {"kind": self.kind, "what": self.what}
 
 
 # ---------------------------------------------------------------- plan
@@ -471,12 +507,71 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class PaceState:
+    """How fast one model is asked right now. Rates are a minute; None where no limit is known.
+
+    window: the most in flight at the moment. learned: where the rates come from: `headers` of the API, `refusals`
+    (429s without such headers), the author's `limits`, or nothing yet. waits: seconds left of a pause after a 429.
+    """
+
+    model: str
+    in_flight: int
+    window: int
+    requests_per_minute: float | None = None
+    input_tokens_per_minute: float | None = None
+    output_tokens_per_minute: float | None = None
+    learned: Literal["nothing", "headers", "refusals", "limits"] = "nothing"
+    waits: float = 0.0
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "model": self.model,
+            "window": self.window,
+            "requests_per_minute": self.requests_per_minute,
+            "input_tokens_per_minute": self.input_tokens_per_minute,
+            "output_tokens_per_minute": self.output_tokens_per_minute,
+            "learned": self.learned,
+        }
+
+
+class Sending(Protocol):
+    """What can be seen of a job while it is sent; asked by whoever shows it, whenever they like."""
+
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def waiting(self) -> int:
+        """Requests that wait: for a retry, a pace, a leader or money."""
+        ...
+
+    @property
+    def spent_usd(self) -> float:
+        """Booked by this run so far, over all its sittings, without what is reserved."""
+        ...
+
+    def paces(self) -> Sequence[PaceState]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SendingBegan:
+    """Emitted once, before the first attempt."""
+
+    sending: Sending
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptEnded:
-    """Emitted once per attempt; progress, logs and usage subscribe. waiting: seconds until the retry, else None."""
+    """Emitted once per attempt; progress, logs and usage subscribe. waiting: seconds until the retry, else None.
+
+    call: which of the request's calls, from 0. usage: the reply's, None for a failure. cost_usd: what it cost.
+    """
 
     request: Request
     attempt: Attempt
     waiting: float | None = None
+    call: int = 0
+    usage: Mapping[str, Json] | None = None
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,4 +581,4 @@ class RequestDone:
     result: Result = field(repr=False)
 
 
-Event: TypeAlias = AttemptEnded | RequestDone
+Event: TypeAlias = SendingBegan | AttemptEnded | RequestDone

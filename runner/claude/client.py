@@ -4,9 +4,7 @@ Importing this takes as long as `import anthropic`. The body goes out as the byt
 dict, so it never reads files that a body names, and never renders JSON twice. Redirects are not followed (they would
 carry the bearer token elsewhere); proxies of the environment are used, by `httpx2`'s rules, not aiohttp's.
 
-CPU of one request in this process, loopback, 1.5 kB body, no latency, median of 10 × 800 requests side by side on a
-busy two-core machine: `send` 1.1 ms at 20 connections and 1.0 at 100; `client.messages.create` on the same transport
-1.7 and 1.7. Between plain loops over each: 0.6 to 0.7 of it.
+What that costs, against the SDK's own loops: benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -21,7 +19,9 @@ from typing import Any, Literal, TypeAlias
 import httpx2
 from anthropic import AnthropicError, AsyncAnthropic, AsyncStream, DefaultAioHttpClient, RequestOptions
 
+from runner.claude.again import Again, Answer, again, kind_of, traced
 from runner.claude.credentials import broken_credentials, forget_token, require_credentials, secrets_of
+from runner.claude.failures import failure_of_response
 from runner.claude.origin import DEFAULT_ORIGIN, origin_of_url
 from runner.claude.providers import headers_of, open_provider
 from runner.claude.replies import outcome_of_body
@@ -36,6 +36,9 @@ from runner.records import Began, Failure, Json, Outcome, Request, Timeout
 from runner.spec.job import ClientSpec
 
 Stream: TypeAlias = Literal["auto"] | bool
+
+SPAN = "anthropic.messages.create"
+"""What the SDK calls the span of such a request; without a name it makes none (2.12.0, `make_request_options`)."""
 
 MAX_PLAIN_TOKENS = 21_333
 """More than this may take over ten minutes, which needs a stream (SDK 2.12.0, `_calculate_nonstreaming_timeout`)."""
@@ -79,7 +82,8 @@ async def open_client(
         raise
     async with sdk:
         hidden = (*secrets_of(sdk), *(env[name] for name in client.header_variables.values() if env.get(name)))
-        yield Client(sdk, timeout, stream, hidden, env if tokens is None else tokens, typed_path(client, sdk))
+        typed, repeated = typed_path(client, sdk), again(sdk, http) if client.provider == ANTHROPIC else None
+        yield Client(sdk, timeout, stream, hidden, env if tokens is None else tokens, typed, repeated)
 
 
 def typed_path(client: ClientSpec, sdk: AsyncAnthropic) -> TypedPath | None:
@@ -129,6 +133,7 @@ class Client:
     secrets: tuple[str, ...] = ()
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     typed: TypedPath | None = None
+    repeated: Again | None = None
 
     async def send(self, request: Request, began: Began | None = None) -> Outcome:
         """One attempt, with one more after a 401 if that could be due to a token revoked before its time.
@@ -145,12 +150,11 @@ class Client:
 
     async def _attempt(self, request: Request, began: Began | None) -> Outcome:
         limits = request.timeout or self.timeout
-        options = options_of(request, limits)
         try:
             async with asyncio.timeout(limits.total):
                 if self._streams(request, began is not None):
-                    return await self._streamed(request, options, began)
-                return await self._plain(request, options)
+                    return await self._streamed(request, options_of(request, limits), began)
+                return await self._plain(request, limits)
         except TimeoutError:
             return Failure("timeout", f"no whole answer within {limits.total:g} s", maybe_billed=True)
 
@@ -168,18 +172,31 @@ class Client:
         """What no message about this request may show."""
         return (*self.secrets, *secret_values(request, self.tokens)) if request.secrets else self.secrets
 
-    async def _plain(self, request: Request, options: RequestOptions) -> Outcome:
+    async def _plain(self, request: Request, limits: Timeout) -> Outcome:
         body, hidden = self._bytes(request), self._hidden(request)
         hops: list[Json] = []
         try:
             if self.typed is not None and self.typed.takes(request):
-                response = await self.typed.plain(body, options, hops)
+                answer = of_response(await self.typed.plain(body, options_of(request, limits), hops))
             else:
-                response = await self.sdk.post("/v1/messages", content=body, cast_to=httpx2.Response, options=options)
+                answer = await self._posted(request, limits, body)
         except Exception as error:
             return with_hops(failure_of_exception(error, now=time.time(), secrets=hidden), hops)
-        outcome = outcome_of_body(response.status_code, response.headers, response.content, secrets=hidden)
-        return with_hops(outcome, hops)
+        if not 200 <= answer.status < 300:
+            return failure_of_response(*answer, now=time.time(), secrets=hidden)
+        return with_hops(outcome_of_body(*answer, secrets=hidden), hops)
+
+    async def _posted(self, request: Request, limits: Timeout, body: bytes) -> Answer:
+        """The whole response. Raises what the SDK raises; once a request like this one was made, what httpx2 raises."""
+        kind = kind_of(request)
+        answer = await self.repeated.post(kind, body) if self.repeated is not None else None
+        if answer is not None:
+            return answer
+        options = options_of(request, limits)
+        response = await self.sdk.post("/v1/messages", content=body, cast_to=httpx2.Response, options=options)
+        if self.repeated is not None:
+            self.repeated.learn(kind, response.request)
+        return of_response(response)
 
     async def _streamed(self, request: Request, options: RequestOptions, began: Began | None) -> Outcome:
         body, hidden = self._bytes(request, stream=True), self._hidden(request)
@@ -211,6 +228,10 @@ class Client:
         return opened
 
 
+def of_response(response: httpx2.Response) -> Answer:
+    return Answer(response.status_code, response.headers, response.content)
+
+
 def options_of(request: Request, timeout: Timeout) -> RequestOptions:
     """What the SDK calls options of one request.
 
@@ -220,6 +241,8 @@ def options_of(request: Request, timeout: Timeout) -> RequestOptions:
     betas = {"anthropic-beta": ",".join(request.betas)} if request.betas else {}
     if betas or request.headers:
         options["headers"] = {**request.headers, **betas}
+    if traced():
+        options["span_name"] = SPAN  # type: ignore[typeddict-unknown-key]
     return options
 
 

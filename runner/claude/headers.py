@@ -13,8 +13,12 @@ MAX_VALUE = 200
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers worth writing down, names in lower case; nothing that names the account or a credential."""
-    lowered = ((name.lower(), value) for name, value in headers.items())
-    return {name: value[:MAX_VALUE] for name, value in lowered if name in KEPT or name.startswith(KEPT_PREFIX)}
+    kept = {}
+    for name, value in headers.items():
+        lower = name.lower()
+        if lower in KEPT or lower.startswith(KEPT_PREFIX):
+            kept[lower] = value[:MAX_VALUE]
+    return kept
 
 
 def is_simulated(headers: Mapping[str, str]) -> bool:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from runner.errors import SpecError
 from runner.models.providers import ANTHROPIC, PROVIDERS
+from runner.spec.client import is_loopback
 from runner.spec.job import ClientSpec
 
 DEFAULT_ORIGIN = "https://api.anthropic.com"
@@ -16,21 +17,31 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 def origin_of(env: Mapping[str, str]) -> str | None:
     """`scheme://host[:port]` of ANTHROPIC_BASE_URL, or None when requests go where they go by default.
 
-    User name, password, path and a port that is the scheme's own are left out. Raises SpecError for what is no
-    http(s) URL. A base URL that comes from a profile of `ant auth login` is not seen here.
+    A path and a port that is the scheme's own are left out. Raises SpecError for what requests, which carry a
+    credential, cannot go to. A base URL that comes from a profile of `ant auth login` is not seen here.
     Source: SDK 2.12.0, `AsyncAnthropic.__init__` (the argument, then ANTHROPIC_BASE_URL, then the profile).
     """
-    written = env.get("ANTHROPIC_BASE_URL", "").strip()
+    origin = _origin_in("ANTHROPIC_BASE_URL", env)
+    return None if origin == DEFAULT_ORIGIN else origin
+
+
+def _origin_in(variable: str, env: Mapping[str, str]) -> str | None:
+    """The origin that a variable names, None when it is not set; the message of a SpecError never repeats it."""
+    written = env.get(variable, "").strip()
     if not written:
         return None
     origin = origin_of_url(written)
     if origin is None:
-        raise SpecError(
-            "`ANTHROPIC_BASE_URL` is not an http(s) URL",
-            next=f"Unset it, or set it to a URL such as `{DEFAULT_ORIGIN}`.",
-            rule="base-url",
-        )
-    return None if origin == DEFAULT_ORIGIN else origin
+        step = f"Unset it, or set it to a URL such as `{DEFAULT_ORIGIN}`."
+        raise SpecError(f"`{variable}` is not an http(s) URL", next=step, rule="base-url")
+    parts = urlsplit(written)
+    if "@" in parts.netloc:
+        step = "Take them out; credentials come from variables of their own, such as ANTHROPIC_API_KEY."
+        raise SpecError(f"`{variable}` holds a user name or password", next=step, rule="base-url")
+    if parts.scheme == "http" and not is_loopback((parts.hostname or "").lower()):
+        step = "Write `https://…`; plain http is for this machine only."
+        raise SpecError(f"`{variable}` leads to another machine without encryption", next=step, rule="base-url")
+    return origin
 
 
 def origin_of_url(url: str) -> str | None:
@@ -54,5 +65,5 @@ def service_of(client: ClientSpec, default: str, env: Mapping[str, str]) -> str:
     if client.provider == ANTHROPIC and client.base_url is None:
         return default
     provider = PROVIDERS[client.provider]
-    origin = origin_of_url(client.base_url or env.get(provider.base_url_variable, "").strip())
+    origin = origin_of_url(client.base_url) if client.base_url else _origin_in(provider.base_url_variable, env)
     return client.provider if origin in (None, DEFAULT_ORIGIN) else f"{client.provider} {origin}"

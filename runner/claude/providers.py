@@ -25,6 +25,12 @@ from runner.models.providers import PROVIDERS, Provider
 from runner.spec.job import ClientSpec
 
 _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
+_ENTRA_SCOPE: Final = "https://ai.azure.com/.default"
+_ENTRA_TOKEN: Final = "AZURE_ACCESS_TOKEN"  # noqa: S105 (the name of a variable, as in the documentation of Foundry)
+_FOUNDRY_STEP: Final = (
+    "Set ANTHROPIC_FOUNDRY_API_KEY; or, for Entra ID, install `azure-identity` and log in with `az login`, or set "
+    "AZURE_ACCESS_TOKEN to what `az account get-access-token --resource https://ai.azure.com` prints."
+)
 _PROJECTS: Final = {
     "vertex": ("project_id", "ANTHROPIC_VERTEX_PROJECT_ID"),
     "google-cloud": ("project", "ANTHROPIC_GOOGLE_CLOUD_PROJECT"),
@@ -110,8 +116,34 @@ def _google_login(client: ClientSpec, provider: Provider) -> dict[str, Any]:
     return {"credentials": credentials, name: project}
 
 
+def _foundry_login(client: ClientSpec, provider: Provider) -> dict[str, Any]:
+    """The key that the SDK reads itself, else a token of Entra ID, which it reads nowhere (`lib/foundry.py`)."""
+    if os.environ.get("ANTHROPIC_FOUNDRY_API_KEY"):
+        return {}
+    if os.environ.get(_ENTRA_TOKEN):
+        return {"azure_ad_token_provider": lambda: os.environ[_ENTRA_TOKEN].strip()}
+    if not _installed("azure.identity"):
+        raise _no_credentials(provider, _FOUNDRY_STEP)
+    return entra_login(importlib.import_module("azure.identity"), provider)
+
+
+def entra_login(identity: Any, provider: Provider) -> dict[str, Any]:
+    """Azure's default credentials with a first token. identity: the module `azure.identity`, which renews tokens."""
+    try:
+        renewed = identity.get_bearer_token_provider(identity.DefaultAzureCredential(), _ENTRA_SCOPE)
+        renewed()
+    except Exception as error:  # azure-core's exceptions: no login found, or none that works
+        raise _no_credentials(provider, _FOUNDRY_STEP, error) from None
+
+    async def token() -> str:
+        return str(await asyncio.to_thread(renewed))  # it may ask the network, or run `az`
+
+    return {"azure_ad_token_provider": token}
+
+
 _LOGINS: Final[Mapping[str, Callable[[ClientSpec, Provider], dict[str, Any]]]] = {
     "bedrock": _aws_login,
+    "foundry": _foundry_login,
     "aws": _aws_login,
     "vertex": _google_login,
     "google-cloud": _google_login,
@@ -127,7 +159,7 @@ def _unusable(provider: Provider, error: Exception) -> AccountError | SpecError:
     """What the SDK says of its arguments; it has one exception for a missing login and a missing setting."""
     what = one_line(str(error))
     if "redential" in what:
-        return _no_credentials(provider, "Set ANTHROPIC_FOUNDRY_API_KEY." if provider.name == "foundry" else "", error)
+        return _no_credentials(provider, "", error)
     takes = " or ".join(f"`client.{name}`" for name in provider.settings)
     step = f"Set {takes} in the spec, or the variable it names."
     return SpecError(f"{provider.title} cannot be asked: {what}", next=step, rule="client-setting")

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import httpx2
@@ -22,6 +22,9 @@ from runner.claude.replies import malformed
 from runner.claude.secrets import secret_values, with_secrets
 from runner.claude.transport import failure_of_exception
 from runner.records import Failure, Json, Request
+
+NOT_OFFERED: Final = frozenset({404, 405, 410, 501})
+"""What a server says that has no such endpoint: asking again brings nothing, and requests may work all the same."""
 
 
 async def count_tokens(client: Client, request: Request) -> int | Failure:
@@ -72,8 +75,13 @@ async def _attempt(
         return Failure("timeout", f"no whole answer within {client.timeout.total:g} s")
     except Exception as error:
         failure = failure_of_exception(error, now=time.time(), secrets=(*client.secrets, *hidden))
-        return replace(failure, maybe_billed=False)
+        kind = "invalid_request" if failure.http_status in NOT_OFFERED and not _no_model(failure) else failure.kind
+        return replace(failure, maybe_billed=False, kind=kind)
     return _object(response)
+
+
+def _no_model(failure: Failure) -> bool:
+    return failure.http_status == 404 and failure.kind == "model_not_found"
 
 
 def _object(response: Any) -> dict[str, Json] | Failure:

@@ -33,12 +33,13 @@ def outcome_of_message(value: Json, *, status: int, headers: Mapping[str, str]) 
     wrong = what_is_wrong(value)
     if wrong:
         return malformed(f"the reply (HTTP {status}) is not a message: {wrong}", status=status, headers=headers)
+    kept = kept_headers(headers)
     return Reply(
         message=value,
         http_status=status,
-        request_id=headers.get("request-id"),
-        headers=kept_headers(headers),
-        simulated=is_simulated(headers),
+        request_id=kept.get("request-id"),
+        headers=kept,
+        simulated=is_simulated(kept),
     )
 
 

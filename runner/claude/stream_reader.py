@@ -37,7 +37,7 @@ async def read_stream(
 
     events: its events, when they are not to be read off it as server-sent events.
     """
-    growing = StreamedMessage(began=began)
+    growing = StreamedMessage(began=None if began is None else lambda id: began(id, kept_headers(response.headers)))
     try:
         if not STREAMED.search(response.headers.get("content-type", "")):  # a gateway that does not stream
             body = await response.aread()

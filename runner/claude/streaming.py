@@ -7,12 +7,13 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from runner.records import Began, Json
+from runner.records import Json
 
 APPENDED = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 """Deltas whose text is added to what came before; every other delta sets its fields."""
@@ -32,7 +33,7 @@ class StreamedMessage:
     message: dict[str, Any] | None = None
     finished: bool = False
     pieces: dict[tuple[int, str], list[str]] = field(default_factory=dict)
-    began: Began | None = None
+    began: Callable[[str | None], None] | None = None
 
     def add(self, event: Json) -> None:
         """Take one event; unknown types are skipped, as the API asks. Raises BrokenStream."""

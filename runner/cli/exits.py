@@ -34,6 +34,8 @@ def exit_code_of(command: click.Command, args: list[str]) -> int:
         return error.exit_code
     except PromptrunError as error:
         say(str(error))
+        if isinstance(error, OutputError):
+            show_unwritten(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         say("interrupted")
@@ -44,6 +46,14 @@ def exit_code_of(command: click.Command, args: list[str]) -> int:
         return cannot_write(error) if error.errno in CANNOT_WRITE else report_bug(args)
     except Exception:
         return report_bug(args)
+
+
+def show_unwritten(error: OutputError) -> None:
+    """Replies that were paid for and are on no disk: as the lines of JSON that would have been written."""
+    if error.unwritten:
+        say(f"not written, a line of results.jsonl or journal.jsonl each ({len(error.unwritten):,}):")
+        for line in error.unwritten:
+            say(line.decode("utf-8", "replace"))
 
 
 def no_reader() -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -17,13 +18,26 @@ from runner.cli.streams import say
 
 if TYPE_CHECKING:
     from runner.errors import Problem
-    from runner.pipeline import PlannedJob
-    from runner.spec.job import ClientSpec
+    from runner.planning import PlannedJob
+    from runner.spec.job import ClientSpec, JobSpec
+
+
+def read_shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """`2/8` as (2, 8)."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", value)
+    k, of = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= k <= of:
+        raise click.BadParameter(f"`{value}` is not a shard; write `2/8` for the second of eight", ctx, param)
+    return k, of
+
 
 SELECTION = (
     click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path)),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N rows."),
     click.option("--only", multiple=True, metavar="ID", help="Only this row (again for more): an id, #731 or L732."),
+    click.option("--shard", callback=read_shard, metavar="K/N", help="Every Nth of those rows from the Kth on: 2/8."),
     click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the spec."),
     click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a key of the spec: run.concurrency=5."),
     click.option(
@@ -54,6 +68,31 @@ output_format = click.option(
 )
 
 
+SENDING = (
+    click.option("--wait", is_flag=True, help="Wait while another process runs this job."),
+    click.option("--concurrency", type=click.IntRange(1, 1000), metavar="N", help="Requests in flight at once."),
+    click.option("--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD", help="Cap what it all costs."),
+    click.option("--yes", is_flag=True, help="Do not ask, however much `run.confirm_above` would have asked about."),
+    output_dir,
+    output_format,
+    click.option(
+        "--log-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Append a JSON line for each attempt and result to FILE.",
+    ),
+    click.option("--quiet", is_flag=True, help="No progress and no summary."),
+)
+"""What commands that send take."""
+
+
+def sending(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives the command the options of `SENDING`."""
+    for decorate in reversed(SENDING):
+        function = decorate(function)
+    return function
+
+
 @dataclass(frozen=True)
 class Chosen:
     """SPEC… and the flags that choose and change what is run, as typed."""
@@ -61,6 +100,7 @@ class Chosen:
     specs: tuple[Path, ...]
     limit: int | None
     only: tuple[str, ...]
+    shard: tuple[int, int] | None
     variables: tuple[str, ...]
     sets: tuple[str, ...]
     allow_paths: tuple[Path, ...]
@@ -80,6 +120,22 @@ def selection(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def words_of(chosen: Chosen) -> list[str]:
+    """The selection flags as they could be typed, without the specs."""
+    words = ["--limit", str(chosen.limit)] if chosen.limit else []
+    words += ["--shard", "/".join(map(str, chosen.shard))] if chosen.shard else []
+    for option, values in (
+        ("--only", chosen.only),
+        ("--var", chosen.variables),
+        ("--set", chosen.sets),
+        ("--allow-path", chosen.allow_paths),
+        ("--allow-host", chosen.allow_hosts),
+    ):
+        for value in values:
+            words += [option, str(value)]
+    return words
+
+
 def given_outputs(output_dir: Path | None) -> Path | None:
     """`--output-dir`, else PROMPTRUN_OUTPUT_DIR; None: outputs/ at the root of each spec's project."""
     if output_dir is not None:
@@ -96,12 +152,15 @@ def outputs_here(output_dir: Path | None) -> Path:
 
 
 @contextmanager
-def reading_specs(chosen: Chosen, *, service: str) -> Iterator[list[PlannedJob]]:
-    """Load and plan every spec; all problems of all specs are raised together."""
-    from runner.inputs import Selection
-    from runner.pipeline import PlanOptions, plan_jobs
+def reading_specs(
+    chosen: Chosen, *, service: str, kept: Callable[[JobSpec], Iterable[Path]] | None = None
+) -> Iterator[list[PlannedJob]]:
+    """Load and plan every spec; all problems of all specs are raised together. kept: as in `PlanOptions`."""
+    from runner.inputs import Selection, Shard
+    from runner.planning import PlanOptions, plan_jobs
     from runner.spec.load import LoadOptions
 
+    shard = Shard(*chosen.shard) if chosen.shard else None
     options = PlanOptions(
         load=LoadOptions(
             sets=chosen.sets,
@@ -109,11 +168,24 @@ def reading_specs(chosen: Chosen, *, service: str) -> Iterator[list[PlannedJob]]
             allow_paths=chosen.allow_paths,
             allow_hosts=chosen.allow_hosts,
         ),
-        selection=Selection(only=chosen.only, limit=chosen.limit),
+        selection=Selection(only=chosen.only, limit=chosen.limit, shard=shard),
         service=service,
+        kept=kept or (lambda job: ()),
     )
     with plan_jobs(chosen.specs, options, env=os.environ, stdin=sys.stdin.buffer) as planned:
         yield planned
+
+
+def plans_of_runs(output_dir: Path | None, *, simulate: bool) -> Callable[[JobSpec], Iterable[Path]]:
+    """Where the unfinished runs of a job keep their plans, for `reading_specs`."""
+
+    def kept(job: JobSpec) -> Iterable[Path]:
+        from runner.sitting import job_folder
+        from runner.store.kept_plan import kept_plans
+
+        return kept_plans(job_folder(job, given_outputs(output_dir), simulate=simulate))
+
+    return kept
 
 
 def service(simulate: bool = False) -> str:

@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import Chosen, given_outputs, output_dir, output_format, reading_specs, selection, service, warn
+from runner.cli.options import (
+    Chosen,
+    given_outputs,
+    output_dir,
+    output_format,
+    plans_of_runs,
+    reading_specs,
+    selection,
+    service,
+    warn,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from runner.models.estimate import PlanCost
-    from runner.pipeline import PlannedJob
+    from runner.planning import PlannedJob
+    from runner.prompts.plan_cost import Counted
 
 
 @click.command("plan", epilog="Example:\n\n  promptrun plan specs/styles.yaml")
@@ -28,52 +40,49 @@ def command(
     output_dir: Path | None,
     output: str,
 ) -> None:
-    """Show what a run would send: requests, identical ones, tokens and cost. Nothing is sent but what
-    --count-tokens asks, which needs credentials.
-
-    When an unfinished run would go on, the plan says how much of it is answered.
+    """Show what a run would send: what is new or changed against earlier runs and why, what is reused, and what
+    the rest may cost. Nothing is sent but what --count-tokens asks, which needs credentials.
     """
-    from runner.pipeline import job_folder
+    from runner.cli.changes import compared
     from runner.report.text import plan_json, plan_text
-    from runner.store import answered_before
+    from runner.sitting import job_folder
 
-    with reading_specs(chosen, service=service(simulate)) as planned:
+    kept = plans_of_runs(output_dir, simulate=simulate)
+    with reading_specs(chosen, service=service(simulate), kept=kept) as planned:
         for one in planned:
             warn(one.job.warnings)
             folder = job_folder(one.job, given_outputs(output_dir), simulate=simulate)
-            cost = cost_of(one, folder, count_tokens=count_tokens, simulate=simulate)
-            done = answered_before(folder, one.plan)
+            against = compared(one, folder, simulate=simulate)
+            left, changes = against.planned, against.changes
+            cost = cost_of(left, folder, count_tokens=count_tokens, simulate=simulate)
             if output == "json":
-                click.echo(plan_json(one.job.name, one.plan, cost, done=done))
+                click.echo(plan_json(one.job.name, left.plan, cost, changes=changes))
             else:
                 command = command_line(one.job.path, chosen, output_dir, simulate=simulate)
-                click.echo(plan_text(one.job.name, one.plan, cost, done=done, command=command))
+                click.echo(plan_text(one.job.name, left.plan, cost, changes=changes, command=command))
 
 
 def cost_of(planned: PlannedJob, folder: Path, *, count_tokens: bool, simulate: bool) -> PlanCost:
     """What the plan may cost. folder: of the job's earlier runs, which tell how long its answers are."""
+    from runner.prompts.plan_cost import Known, plan_cost
+    from runner.store import earlier_lengths
+
+    counted = counted_by_api(planned, simulate=simulate) if count_tokens else {}
+    return plan_cost(planned.ledger, planned.job, Known(earlier_lengths(folder), counted))
+
+
+def counted_by_api(planned: PlannedJob, *, simulate: bool) -> dict[str, Counted]:
+    """How many tokens the input has, by model."""
     import asyncio
     import os
 
     from runner.beforehand import Asking, count_input
-    from runner.prompts.plan_cost import Known, plan_cost
-    from runner.store import earlier_lengths
 
-    counted = asyncio.run(count_input(planned, Asking(os.environ, simulate))) if count_tokens else {}
-    return plan_cost(planned.ledger, planned.job, Known(earlier_lengths(folder), counted))
+    return asyncio.run(count_input(planned, Asking(os.environ, simulate)))
 
 
 def command_line(spec: Path, chosen: Chosen, output_dir: Path | None, *, simulate: bool = False) -> str:
     """What to type to run exactly what was planned."""
     words = ["promptrun", str(spec), *(["--simulate"] if simulate else [])]
-    words += ["--limit", str(chosen.limit)] if chosen.limit else []
-    for option, values in (
-        ("--only", chosen.only),
-        ("--var", chosen.variables),
-        ("--set", chosen.sets),
-        ("--allow-path", chosen.allow_paths),
-        ("--allow-host", chosen.allow_hosts),
-    ):
-        for value in values:
-            words += [option, str(value)]
+    words += words_of(chosen)
     return shlex.join([*words, "--output-dir", str(output_dir)] if output_dir else words)

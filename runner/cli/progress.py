@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a line every half minute without one. Subscribes to the engine's events."""
+"""How far a run is: a bar for each job on a terminal, a line every half minute without one. Subscribes to events."""
 
 from __future__ import annotations
 
@@ -12,47 +12,60 @@ from typing import TYPE_CHECKING, TextIO
 from tqdm import tqdm
 
 from runner.cli.streams import say, silence
-from runner.records import AttemptEnded, Event
+from runner.records import Event, RequestDone
+from runner.report.counts import Counts, counts_text, left_text
+from runner.report.resume import resume_text
 
 if TYPE_CHECKING:
-    from runner.pipeline import PlannedJob
+    from runner.sitting import Started
 
 LINE_EVERY_SECONDS = 30.0
+STATE_EVERY_SECONDS = 0.2
 
 
 class Progress:
-    """Counts the results of one job as they arrive. total: requests of the plan; done: those answered before."""
+    """Shows the counts of one job. total: requests of the plan; done: those answered before; row: of several bars."""
 
     def __init__(
-        self, name: str, *, total: int, done: int, stream: TextIO, now: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        *,
+        total: int,
+        done: int,
+        stream: TextIO,
+        row: int = 0,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.name, self.total, self.done = name, total, done
-        self.good = self.retries = 0
-        self.stream, self.now, self.next_line = stream, now, now() + LINE_EVERY_SECONDS
-        self.bar = tqdm(total=total, initial=done, desc=name, unit="req", file=stream) if stream.isatty() else None
+        self.name, self.stream, self.now = name, stream, now
+        self.counts = Counts(total, now, done)
+        self.bar = (
+            tqdm(total=total, initial=done, desc=name, unit="req", file=stream, position=row)
+            if stream.isatty()
+            else None
+        )
+        self.next_look = now() + (STATE_EVERY_SECONDS if self.bar is not None else LINE_EVERY_SECONDS)
 
     def __call__(self, event: Event) -> None:
         """Take note. A terminal that has gone away ends the display, never the run."""
+        self.counts(event)
         try:
-            self._take(event)
+            self._show(event)
         except OSError:
             self.hide()
 
-    def _take(self, event: Event) -> None:
-        if isinstance(event, AttemptEnded):
-            self.retries += event.waiting is not None
-            return
-        self.done += 1
-        self.good += event.result.good
+    def _show(self, event: Event) -> None:
+        due = self.now() >= self.next_look
         if self.bar is not None:
-            self.bar.set_postfix_str(self.state(), refresh=False)
-            self.bar.update()
-        elif self.now() >= self.next_line:
-            self.next_line = self.now() + LINE_EVERY_SECONDS
-            self.say(f"{self.name}: {self.done:,} of {self.total:,} done, {self.state()}")
-
-    def state(self) -> str:
-        return f"{self.good:,} good, {self.retries:,} retries"
+            if due:
+                self.next_look = self.now() + STATE_EVERY_SECONDS
+                self.bar.set_postfix_str(counts_text(self.counts), refresh=not isinstance(event, RequestDone))
+            if isinstance(event, RequestDone):
+                self.bar.update()
+        elif due:
+            self.next_look = self.now() + LINE_EVERY_SECONDS
+            counts = self.counts
+            done = f"{counts.done:,} of {counts.total:,} done"
+            self.say(f"{self.name}: {done}, {counts_text(counts)}{left_text(counts)}")
 
     def say(self, text: str) -> None:
         """A message above the bar, or a line of its own."""
@@ -66,7 +79,7 @@ class Progress:
 
     def hide(self) -> None:
         """Show nothing any more."""
-        self.bar, self.next_line = None, math.inf
+        self.bar, self.next_look = None, math.inf
         silence(self.stream)
 
     def close(self) -> None:
@@ -76,27 +89,32 @@ class Progress:
 
 
 class Shown:
-    """The progress of the job that is running now, if any is to be shown."""
+    """The progress of the jobs that are running now, if any is to be shown."""
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self.progress: Progress | None = None
+        self.jobs: dict[str, Progress] = {}
 
-    def start(self, planned: PlannedJob, answered: int) -> Callable[[Event], None]:
+    def start(self, started: Started) -> Callable[[Event], None]:
         if self.quiet:
             return lambda event: None
-        if answered:
-            self.say(f"going on: {answered:,} of {planned.plan.requests:,} are answered already")
-        self.progress = Progress(planned.job.name, total=planned.plan.requests, done=answered, stream=sys.stderr)
-        return self.progress
+        name, total = started.planned.job.name, started.planned.plan.requests
+        if started.resume is not None and (text := resume_text(started.resume)):
+            self.say(f"{name}: {text}")
+        rows = {progress.bar.pos for progress in self.jobs.values() if progress.bar is not None}
+        row = next(row for row in range(len(rows) + 1) if -row not in rows)
+        self.jobs[name] = Progress(name, total=total, done=started.answered, stream=sys.stderr, row=row)
+        return self.jobs[name]
 
     def say(self, text: str) -> None:
-        if self.progress is not None:
-            self.progress.say(text)
+        progress = next(iter(self.jobs.values()), None)
+        if progress is not None:
+            progress.say(text)
         else:
             say(text)
 
-    def end(self) -> None:
-        if self.progress is not None:
-            self.progress.close()
-            self.progress = None
+    def end(self, name: str) -> None:
+        """The job is over: its bar stays as it is and nothing more is shown of it."""
+        progress = self.jobs.pop(name, None)
+        if progress is not None:
+            progress.close()

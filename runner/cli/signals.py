@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runner.engine.live import Stop
 
-GRACE_SECONDS = 30.0
-"""How long after SIGTERM what is in flight may still arrive; service managers kill soon after."""
-
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 
 
 @contextmanager
-def stopping_on_signals(stop: Stop, say: Callable[[str], None]) -> Iterator[list[signal.Signals]]:
-    """While inside, signals stop the run. Gives the list of signals that came."""
+def stopping_on_signals(
+    stop: Stop, say: Callable[[str], None], *, grace: float = 30.0
+) -> Iterator[list[signal.Signals]]:
+    """While inside, signals stop the run. Gives the list of signals that came.
+
+    grace: seconds after SIGTERM that what is in flight may still arrive in; service managers kill soon after.
+    """
     loop = asyncio.get_running_loop()
     came: list[signal.Signals] = []
 
@@ -31,7 +33,7 @@ def stopping_on_signals(stop: Stop, say: Callable[[str], None]) -> Iterator[list
         stop.request("terminated" if number == signal.SIGTERM else "interrupted")
         say("stopping: waiting for what is in flight. Once more to stop at once.")
         if number == signal.SIGTERM:
-            loop.call_later(GRACE_SECONDS, stop.now)
+            loop.call_later(grace, stop.now)
 
     # signal.signal works on every system; asyncio's own handlers do not exist on Windows.
     before = {

@@ -10,7 +10,7 @@ from runner.cli.options import Chosen, all_warnings, reading_specs, selection, s
 
 if TYPE_CHECKING:
     from runner.errors import Problem
-    from runner.pipeline import PlannedJob
+    from runner.planning import PlannedJob
 
 
 @click.command("validate", epilog="Example:\n\n  promptrun validate specs/triage.yaml specs/review.yaml")

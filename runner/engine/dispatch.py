@@ -1,167 +1,215 @@
-"""Which request goes next, and when: retries that are due before new ones, each model at its lane's pace.
+"""Which request goes next, and when: retries before new ones, each model at its pace, leaders first, inside the budget.
 
-A request that waits holds no worker that could send another one: it lies in a heap, and only a worker with nothing
-else to do sleeps until the first of them is due. So no worker ever has to wake another: whoever puts a request into
-the heap comes back for the next one itself. Never sends, never writes.
+A request that waits holds nothing: it lies in its lane's queue, in the heap of retries, or with the leaders. Reads
+ahead no further than `LOOK_AHEAD` requests of a model, and so many bytes: a model that is paused stops no other, and
+memory does not grow with the rows. Never sends, never writes, never waits: says when to look again.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import chain, count
 
+from runner.engine.budget import Budget, out_of_money
 from runner.engine.clock import Clock
-from runner.engine.lanes import Lanes
+from runner.engine.deadline import Deadline
+from runner.engine.ended import Limit
+from runner.engine.lanes import Lane, Lanes
 from runner.engine.leaders import Leaders
-from runner.records import Attempt, Call, NextCall, Request
+from runner.engine.pending import Pending
+from runner.records import Request
 
-WAITING_PER_WORKER = 4
-"""How many requests may wait for each worker before no new ones are taken: what bounds the memory of a storm."""
-
-
-@dataclass
-class Pending:
-    """A request on its way. sent: it was tried, or is being tried; began: when, on the engine's clock.
-
-    calls: those that were answered; asked: the call under way, None for the first; attempts: those of that call.
-    known: whether it was looked up which calls an earlier sitting made.
-    paced_at: which of its lane's paces told it when to start, None without such a start.
-    """
-
-    request: Request
-    attempts: list[Attempt] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-    asked: NextCall | None = None
-    known: bool = False
-    sent: bool = False
-    began: float = 0.0
-    paced_at: float | None = None
-
-    @property
-    def to_send(self) -> Request:
-        """The request with the body of the call under way."""
-        if self.asked is None:
-            return self.request
-        return replace(self.request, body=self.asked.body, max_tokens=self.asked.max_tokens)
-
-    def ask(self, call: NextCall) -> None:
-        """Go on with another call, whose attempts count from 1 again."""
-        self.asked, self.attempts = call, []
+LOOK_AHEAD = 1000
+LOOK_AHEAD_BYTES = 64_000_000
+WAITING_PER_SLOT = 4
+READ_AT_ONCE = 16
+"""Requests that are read in one go without finding one that may start; rendering them takes time from replies."""
+READ_AFTER = 0.1
+"""Seconds that nothing may start for before others are looked for further on."""
+SOON = 0.001
+MONEY_SECONDS = 0.05
+"""How often a job looks whether another one has given back money of a cap that they share."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Dispatch:
-    """Hands requests to workers until there are none or `end` was called."""
+    """Hands out requests until there are none or `end` was called.
+
+    most: in flight at once. price: US dollars that an attempt of a request may cost at most.
+    due: when to look again if nothing else happens; set by `pick`.
+    """
 
     requests: Iterator[Request]
     lanes: Lanes
     clock: Clock
-    workers: int
+    most: int
     leaders: Leaders
+    budget: Budget
+    deadline: Deadline
+    price: Callable[[Request], float | None] = lambda request: None
     ended: bool = False
     exhausted: bool = False
+    limit: Limit | None = None
+    in_flight: int = 0
+    due: float = math.inf
     waiting: list[tuple[float, int, Pending]] = field(default_factory=list)
-    held: int = 0
-    sleepers: set[asyncio.Task[None]] = field(default_factory=set)
+    crowded: Lane | None = None
+    bytes: int = 0
     order: Iterator[int] = field(default_factory=count)
 
-    async def next(self) -> Pending | None:
-        """The next request to be sent now, or None when this worker is done. Raises what the requests raise."""
-        while not self.ended:
-            pending = self._due() or self.leaders.next_ready() or self._fresh()
-            if pending is not None and self._may_go(pending) and self._may_start(pending):
-                return pending
-            if pending is None:
-                if not self.waiting and not self.leaders.held:
-                    return None
-                await self._sleep_until_due()
-        return None
+    def pick(self) -> Pending | None:
+        """The next request to be sent now, or to be given up unsent; None: not before `due`. Raises what they raise."""
+        self.due = math.inf
+        if self.ended or self.in_flight >= self.most:
+            return None
+        now = self.clock.now()
+        if self.deadline.comes_before(now) and not self.idle:
+            self.end_at(self.deadline.limit())
+            return None
+        self._requeue(now)
+        for lane in self.lanes.in_turn():
+            if lane.again or lane.fresh:
+                pending = self._from(lane, now)
+                if pending is not None:
+                    return pending
+        return None if self.due < now + READ_AFTER else self._read(now)
 
     def put_back(self, pending: Pending, *, due: float = 0.0) -> None:
         """Let a request wait until `due`; once ended, it stays there and is counted."""
+        self.lanes.of(pending.request.model).count += 1
+        self.bytes += len(pending.request.body)
         heappush(self.waiting, (due, next(self.order), pending))
 
     def end(self) -> None:
         """Hand out nothing more."""
         self.ended = True
-        self.leaders.wake()
-        for sleeper in self.sleepers:
-            sleeper.cancel()
+
+    def end_at(self, limit: Limit) -> None:
+        """A limit that the user set is reached."""
+        self.limit = self.limit or limit
+        self.end()
+
+    # ------------------------------------------------------------ what is left
+
+    @property
+    def count(self) -> int:
+        """How many were taken from the requests and wait."""
+        return sum(lane.count for lane in self.lanes.by_model.values())
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing more can be read."""
+        return self.exhausted and not self.count
 
     @property
     def complete(self) -> bool:
         """Whether every request was handed out and none waits."""
-        return self.exhausted and not self.waiting and not self.leaders.count
+        return self.idle
 
     @property
     def abandoned(self) -> int:
         """How many were sent at least once and are left without a result."""
-        waiting = (pending for _, _, pending in self.waiting)
-        return sum(pending.sent for pending in chain(waiting, self.leaders.pendings()))
+        queued = chain.from_iterable(chain(lane.again, lane.fresh) for lane in self.lanes.by_model.values())
+        heap = (pending for _, _, pending in self.waiting)
+        return sum(pending.sent for pending in chain(queued, heap, self.leaders.pendings()))
 
     @property
     def unsent(self) -> int:
         """How many were taken from the requests and never sent."""
-        return len(self.waiting) + self.leaders.count - self.abandoned
+        return self.count - self.abandoned
 
-    def _due(self) -> Pending | None:
-        if self.waiting and self.waiting[0][0] <= self.clock.now():
-            return heappop(self.waiting)[2]
+    # ------------------------------------------------------------ who may go
+
+    def _requeue(self, now: float) -> None:
+        """What is due, or was waiting for a leader, goes before what is new."""
+        while self.waiting and self.waiting[0][0] <= now:
+            pending = heappop(self.waiting)[2]
+            self.lanes.of(pending.request.model).again.append(pending)
+        if self.waiting:
+            self.due = min(self.due, self.waiting[0][0])
+        while (released := self.leaders.next_ready()) is not None:
+            self.lanes.of(released.request.model).again.append(released)
+
+    def _from(self, lane: Lane, now: float) -> Pending | None:
+        """The first of a lane that may start now."""
+        while queue := lane.queue:
+            pending = queue[0]
+            request = pending.request
+            if request.problem is None and lane.closed is None:
+                if not self._starts(lane, pending, now):
+                    return None
+                if request.prefixes and not self.leaders.may_go(pending):
+                    queue.popleft()
+                    continue
+                if not self._affords(pending, now):
+                    return None
+                self._reserve(lane, pending, now)
+            queue.popleft()
+            lane.count -= 1
+            self.bytes -= len(request.body)
+            return pending
         return None
 
-    def _fresh(self) -> Pending | None:
-        if self.exhausted or len(self.waiting) + self.held + self.leaders.count >= WAITING_PER_WORKER * self.workers:
-            return None
-        request = next(self.requests, None)
-        self.exhausted = request is None
-        return None if request is None else Pending(request)
-
-    def _may_go(self, pending: Pending) -> bool:
-        """Whether no leader is on its way with a prefix of this one; what will not be sent waits for nobody."""
+    def _starts(self, lane: Lane, pending: Pending, now: float) -> bool:
         request = pending.request
-        if not request.prefixes or request.problem or self.lanes.of(request.model).closed:
-            return True
-        return self.leaders.may_go(pending)
+        warm = self.leaders.warm_bytes(request, now) if request.prefixes else 0
+        wait = lane.pace.wait(lane.pace.needs(request, warm), now, self)
+        if wait > 0:
+            self.due = min(self.due, now + wait)
+        return wait <= 0
 
-    def _may_start(self, pending: Pending) -> bool:
-        """Whether it can go now; otherwise it waits for the start its lane gives it."""
-        lane, now = self.lanes.of(pending.request.model), self.clock.now()
-        if pending.request.problem or lane.closed:  # nothing will be sent
+    def _affords(self, pending: Pending, now: float) -> bool:
+        """Reserve its money; where it can never be had, the run ends."""
+        if not pending.priced:
+            pending.may_cost, pending.priced = self.price(pending.to_send), True
+        if self.budget.take(pending.may_cost):
             return True
-        if pending.paced_at == lane.slowed_at and now >= lane.paused_until:
-            pending.paced_at = None
-            return True
-        start = lane.start_at(now)
-        if start <= now:
-            return True
-        pending.paced_at = lane.slowed_at
-        self.put_back(pending, due=start)
+        if not self.in_flight:
+            if not self.budget.could_take(pending.may_cost):
+                self.end_at(out_of_money(self.budget, pending.may_cost))
+            self.due = min(self.due, now + MONEY_SECONDS)
         return False
 
-    async def _sleep_until_due(self) -> None:
-        """Sleep until the first that waits is due, or a leader lets its followers go."""
-        waker = self.leaders.waker()
-        try:
-            if self.waiting:
-                await self._sleep_for_first(waker)
-            else:
-                await waker
-        finally:
-            waker.cancel()
-            self.leaders.wakers.discard(waker)
+    def _reserve(self, lane: Lane, pending: Pending, now: float) -> None:
+        request = pending.to_send
+        warm = self.leaders.warm_bytes(request, now) if request.prefixes else 0
+        pending.ticket = lane.pace.take(request, lane.pace.needs(request, warm), now, self)
+        self.lanes.served(request.model)
 
-    async def _sleep_for_first(self, waker: asyncio.Future[None]) -> None:
-        first = heappop(self.waiting)
-        self.held += 1
-        sleeper = asyncio.ensure_future(self.clock.sleep(max(0.0, first[0] - self.clock.now())))
-        self.sleepers.add(sleeper)
-        try:
-            await asyncio.wait({sleeper, waker}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeper.cancel()
-            self.sleepers.discard(sleeper)
-            self.held -= 1
-            heappush(self.waiting, first)
+    # ------------------------------------------------------------ reading
+
+    def _read(self, now: float) -> Pending | None:
+        """Read on until one may start; the others are put into their lanes' queues."""
+        for _ in range(READ_AT_ONCE):
+            if self.ended or self.exhausted or self._crowded():
+                return None
+            request = next(self.requests, None)
+            if request is None:
+                self.exhausted = True
+                return None
+            pending = self._add(Pending(request), now)
+            if pending is not None:
+                return pending
+        self.due = min(self.due, now + SOON)
+        return None
+
+    def _add(self, pending: Pending, now: float) -> Pending | None:
+        lane = self.lanes.of(pending.request.model)
+        blocked = bool(lane.again or lane.fresh)
+        lane.fresh.append(pending)
+        lane.count += 1
+        self.bytes += len(pending.request.body)
+        if lane.count >= self._most_waiting:
+            self.crowded = lane
+        return None if blocked else self._from(lane, now)
+
+    def _crowded(self) -> bool:
+        """Whether the last lane that was read for has as many waiting as it may, or all together are too large."""
+        return self.bytes >= LOOK_AHEAD_BYTES or (self.crowded is not None and self.crowded.count >= self._most_waiting)
+
+    @property
+    def _most_waiting(self) -> int:
+        return min(LOOK_AHEAD, WAITING_PER_SLOT * self.most)

@@ -1,61 +1,51 @@
-"""One lane a model: closed once nothing can be answered on it, paused and slowed down after a 429.
+"""One lane a model: its queue and its pace; closed once nothing can be answered on it.
 
-Limits are kept per model (https://platform.claude.com/docs/en/api/rate-limits). The pace is the simple version: after
-a 429 the lane's requests start one after the other, further apart with each new 429 and closer with each reply.
+Limits are kept per model (https://platform.claude.com/docs/en/api/rate-limits). How fast requests start is the pace's
+to say, who goes first the dispatch's.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
+from runner.engine.pace import Pace
+from runner.engine.paces import Paces
 from runner.records import Failure
+
+if TYPE_CHECKING:
+    from runner.engine.pending import Pending
 
 REPEATS_TO_CLOSE = 20
 LOST_TO_STOP = 20
-SLOWER, FASTER = 1.5, 0.95
-SMALLEST_GAP, LARGEST_FIRST_GAP, LARGEST_GAP = 0.001, 1.0, 10.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Lane:
-    """What is known of one model. closed: why no more is sent to it. gap: seconds between starts, 0 when unpaced.
+    """What is known of one model. closed: why no more is sent to it.
 
-    slowed_at: when the pace was last lowered; starts that were told before do not hold any more.
-    lost: requests in a row that used up their retries without one reply in between.
+    again: requests that were in the queue before and go first; fresh: those that were not. count: all that wait, here
+    or elsewhere. lost: requests in a row that used up their retries without one reply in between.
     """
 
+    pace: Pace = field(default_factory=lambda: Pace(""))
+    again: deque[Pending] = field(default_factory=deque)
+    fresh: deque[Pending] = field(default_factory=deque)
+    count: int = 0
     closed: Failure | None = None
-    paused_until: float = 0.0
-    gap: float = 0.0
-    next_start: float = 0.0
-    slowed_at: float = float("-inf")
     repeated: Failure | None = None
     repeats: int = 0
     lost: int = 0
 
-    def start_at(self, now: float) -> float:
-        """When the next request may start, from `now` on; taken as soon as it is told."""
-        start = max(now, self.paused_until, self.next_start)
-        if self.gap:
-            self.next_start = start + self.gap
-        return start
+    @property
+    def queue(self) -> deque[Pending]:
+        """Where the next one comes from."""
+        return self.again or self.fresh
 
     def answered(self) -> None:
-        """A reply came: whatever was wrong is not wrong with every request, and the pace may rise."""
+        """A reply came: whatever was wrong is not wrong with every request."""
         self.repeated, self.repeats, self.lost = None, 0, 0
-        self.gap = self.gap * FASTER if self.gap * FASTER > SMALLEST_GAP else 0.0
-
-    def limited(self, failure: Failure, *, began: float, now: float, gap: float) -> None:
-        """A 429 for a request that began at `began`: wait as long as it says.
-
-        What was in flight when the lane last slowed down tells nothing about the new pace, so it slows down once for
-        all of them. gap: seconds between starts to begin with, when the lane was not paced yet.
-        """
-        self.paused_until = max(self.paused_until, now + (failure.retry_after or self.gap))
-        if began >= self.slowed_at:
-            self.gap = min(LARGEST_GAP, self.gap * SLOWER) if self.gap else min(LARGEST_FIRST_GAP, gap)
-            self.slowed_at = now
-            self.next_start = self.paused_until
 
     def rejected(self, failure: Failure) -> None:
         """A request was refused as invalid. After twenty in a row for the same reason, so would be all the others."""
@@ -87,10 +77,22 @@ def for_the_others(failure: Failure) -> Failure:
 
 @dataclass
 class Lanes:
+    paces: Paces = field(default_factory=Paces)
     by_model: dict[str, Lane] = field(default_factory=dict)
 
     def of(self, model: str) -> Lane:
-        return self.by_model.setdefault(model, Lane())
+        lane = self.by_model.get(model)
+        if lane is None:
+            lane = self.by_model[model] = Lane(self.paces.of(model))
+        return lane
+
+    def in_turn(self) -> list[Lane]:
+        """All lanes; whoever `served` named last is the last."""
+        return list(self.by_model.values())
+
+    def served(self, model: str) -> None:
+        if len(self.by_model) > 1:
+            self.by_model[model] = self.by_model.pop(model)
 
     def closed(self) -> dict[str, Failure]:
         """model → why it was given up."""

@@ -7,9 +7,8 @@ retries: whoever fails as leader is simply no leader any more. Never sends, neve
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +18,7 @@ from runner.engine.clock import Clock
 from runner.records import Request
 
 if TYPE_CHECKING:
-    from runner.engine.dispatch import Pending
+    from runner.engine.pending import Pending
 
 MOST_KNOWN: Final = 10_000
 """Prefixes remembered as warm; one forgotten too early costs a wait, not a write."""
@@ -31,6 +30,7 @@ class Leaders:
 
     leading: prefix → n of the request that writes it. waiting: followers, in their order. ready: followers that may
     go on, looked at before new requests. warm: prefix → when it will have been unused for too long.
+    wake: called when somebody may go on. unheated: prefixes whose warm-up failed, and which a request has to write.
     """
 
     clock: Clock
@@ -40,8 +40,8 @@ class Leaders:
     ready: deque[Pending] = field(default_factory=deque)
     warm: OrderedDict[str, float] = field(default_factory=OrderedDict)
     first_ids: OrderedDict[str, str] = field(default_factory=OrderedDict)
-    wakers: set[asyncio.Future[None]] = field(default_factory=set)
-    held: int = 0
+    wake: Callable[[], None] = lambda: None
+    unheated: set[str] = field(default_factory=set)
 
     def may_go(self, pending: Pending) -> bool:
         """Whether it can be sent now, leading where nobody does; otherwise it waits here and comes back as `ready`."""
@@ -50,13 +50,21 @@ class Leaders:
         for prefix in cold:
             if self.leading.get(prefix, request.n) != request.n:
                 self.waiting.setdefault(prefix, []).append(pending)
-                self.held += 1
                 return False
         self.leading.update(dict.fromkeys(cold, request.n))
         return True
 
     def leads(self, request: Request) -> bool:
         return any(self.leading.get(prefix.hash) == request.n for prefix in request.prefixes)
+
+    def warm_bytes(self, request: Request, now: float) -> int:
+        """How much of it the cache is believed to hold: its longest prefix that is warm."""
+        return max((prefix.size for prefix in request.prefixes if self.warm.get(prefix.hash, now) > now), default=0)
+
+    def heatable(self, request: Request) -> str | None:
+        """The prefix that a warm-up would write before this request: its longest, if it leads one not tried yet."""
+        prefix = request.prefix
+        return prefix if prefix is not None and self.leads(request) and prefix not in self.unheated else None
 
     def began(self, request: Request, message_id: str | None = None) -> None:
         """Its reply has begun: what it wrote or read is warm from now on, and its followers may go."""
@@ -80,7 +88,6 @@ class Leaders:
     def _release(self, prefix: str) -> None:
         del self.leading[prefix]
         followers = self.waiting.pop(prefix, ())
-        self.held -= len(followers)
         self.ready.extend(followers)
         if followers:
             self.wake()
@@ -89,22 +96,6 @@ class Leaders:
 
     def next_ready(self) -> Pending | None:
         return self.ready.popleft() if self.ready else None
-
-    def waker(self) -> asyncio.Future[None]:
-        """Done as soon as somebody may go, or the run ends. Give it back with `wakers.discard`."""
-        made: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.wakers.add(made)
-        return made
-
-    def wake(self) -> None:
-        for waker in self.wakers:
-            if not waker.done():
-                waker.set_result(None)
-
-    @property
-    def count(self) -> int:
-        """How many were taken from the requests and lie here."""
-        return self.held + len(self.ready)
 
     def pendings(self) -> Iterator[Pending]:
         yield from self.ready

@@ -4,8 +4,8 @@ Knows rows, not requests: no template of a prompt is rendered here, no file is w
 """
 
 from runner.inputs.rows import read_rows
-from runner.inputs.select import Selection
+from runner.inputs.select import Selection, Shard
 from runner.inputs.stamps import Stamps
 from runner.inputs.stdin import Stdin
 
-__all__ = ["Selection", "Stamps", "Stdin", "read_rows"]
+__all__ = ["Selection", "Shard", "Stamps", "Stdin", "read_rows"]

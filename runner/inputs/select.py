@@ -1,6 +1,8 @@
-"""`--only` and `--limit`: which of the job's numbered rows go on. Holds the terms, never the rows.
+"""`--only`, `--limit` and `--shard`: which of the job's numbered rows go on. Holds the terms, never the rows.
 
 A term of `--only` is an id, `#731` for the 731st row, or `L732` / `data/x.csv:L732` for a line of a source.
+A shard is dealt like cards, from the rows that `--only` and `--limit` choose: all shards together are what the same
+command without `--shard` runs, none is more than a row larger than another, and a row's place says its shard.
 """
 
 from __future__ import annotations
@@ -24,12 +26,37 @@ _NEAR: Final = 0.6
 _COMPARED: Final = 100_000
 
 
+@dataclass(frozen=True, order=True)
+class Shard:
+    """Every `of`th row from the k-th on. k: from 1."""
+
+    k: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.k}/{self.of}"
+
+    def takes(self, place: int) -> bool:
+        """Whether the row at this place, from 0, is in the shard."""
+        return place % self.of == self.k - 1
+
+
 @dataclass(frozen=True)
 class Selection:
-    """What the command line asked for; nothing means every row. limit: the first rows of those."""
+    """What the command line asked for; nothing means every row. limit: the first rows of those.
+
+    left_out: places, from 0, among the rows that the rest chooses; those are not taken (`retry` leaves out rows).
+    """
 
     only: tuple[str, ...] = ()
     limit: int | None = None
+    shard: Shard | None = None
+    left_out: frozenset[int] = frozenset()
+
+    @property
+    def partial(self) -> bool:
+        """Whether it may leave out rows of the job, so that a run of it is no run of the whole job."""
+        return bool(self.only or self.limit is not None or self.shard or self.left_out)
 
 
 def select(rows: Callable[[], Iterator[Row]], selection: Selection) -> Iterator[Row]:
@@ -38,9 +65,19 @@ def select(rows: Callable[[], Iterator[Row]], selection: Selection) -> Iterator[
     Raises SpecError `unknown-row` after the last row when a term of `only` chose none.
     """
     chosen = _only(rows, selection.only) if selection.only else rows()
-    if selection.limit is None:
-        return chosen
-    return _first(chosen, selection.limit) if selection.only else islice(chosen, selection.limit)
+    if selection.limit is not None:
+        chosen = _first(chosen, selection.limit) if selection.only else islice(chosen, selection.limit)
+    if selection.shard is not None:
+        chosen = _dealt(chosen, selection.shard)
+    return _without(chosen, selection.left_out) if selection.left_out else chosen
+
+
+def _dealt(rows: Iterator[Row], shard: Shard) -> Iterator[Row]:
+    return (row for place, row in enumerate(rows) if shard.takes(place))
+
+
+def _without(rows: Iterator[Row], left_out: frozenset[int]) -> Iterator[Row]:
+    return (row for place, row in enumerate(rows) if place not in left_out)
 
 
 def _first(rows: Iterator[Row], limit: int) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""What answers cost and what requests may cost, in US dollars. Rates are the `PriceTable`'s, the arithmetic is here.
+"""What answers cost, in US dollars. Rates are the `PriceTable`'s, the arithmetic is here; bounds are `worst_case.py`'s.
 
 A model without a known price makes a cost None ("unpriced"), never 0. Sources:
 https://platform.claude.com/docs/en/about-claude/pricing (cache tiers, batch, fast mode, `inference_geo`, web search).
@@ -6,23 +6,16 @@ https://platform.claude.com/docs/en/about-claude/pricing (cache tiers, batch, fa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from runner.models.multipliers import multiplier
 from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.models.prices import Price, Rates
-from runner.models.rules import rule_for
 from runner.models.usage import Tokens, usage_parts
-from runner.records import Terms
+from runner.models.worst_case import MILLION, WEB_SEARCH
 
-_MILLION = Decimal(1_000_000)
-_WEB_SEARCH = Decimal(10) / 1000
-_BATCH = Decimal("0.5")
-_FAST = Decimal(2)
-_TERMS = ("speed", "inference_geo", "fallbacks", "tools", "mcp_servers", "output_config")
-_ADDED = 1_000
-_ADDED_BY_TYPED = 2_000
 BYTES_PER_TOKEN = 3.5
 """A rough size of a token in UTF-8 JSON, between English prose (about 4) and code or newer tokenizers (about 3)."""
 
@@ -70,12 +63,12 @@ def _priced_parts(
     for at, (served, tokens) in enumerate(parts):
         last = at == len(parts) - 1
         price = prices.price(served)
-        if price is None:
+        if refused_empty if last else not tokens.output:
+            yield served, tokens, Decimal(0)  # whatever the model's price is
+        elif price is None:
             yield served, tokens, None
-        elif (refused_empty and last) or (not last and not tokens.output):
-            yield served, tokens, Decimal(0)
         else:
-            cost = _tokens_usd(tokens, price) * _multiplier(usage, served) + tokens.web_searches * _WEB_SEARCH
+            cost = _tokens_usd(tokens, price) * multiplier(usage, served) + tokens.web_searches * WEB_SEARCH
             yield served, tokens, cost
 
 
@@ -88,70 +81,13 @@ def message_cost_usd(message: Mapping[str, Any], model: str, prices: PriceTable 
 
 
 def _refused_empty(message: Mapping[str, Any]) -> bool:
-    """A refusal whose last attempt wrote nothing; the marks between models are no text of it."""
-    written = [block for block in message.get("content") or () if block.get("type") != "fallback"]
-    return message.get("stop_reason") == "refusal" and not written
-
-
-def worst_case_usd(
-    model: str,
-    most_tokens: int,
-    max_tokens: int,
-    prices: PriceTable = LIST_PRICES,
-    terms: Terms = Terms(),  # noqa: B008 (a tuple: it cannot change)
-) -> float | None:
-    """The most one call may cost: a token for every byte, all of them written to the dearest cache, and all output.
-
-    most_tokens: of its input; tokens are never shorter than a byte, so this is a bound; for text it is several times
-    the usual input cost. A fallback that the call names may be paid beside it, and reads what was written before.
-    """
-    total = worst_cases_usd(model, [(1, most_tokens, max_tokens)], prices, terms.factor)
-    for fallback in terms.fallbacks:
-        hop = worst_cases_usd(fallback, [(1, most_tokens + max_tokens, max_tokens)], prices, terms.factor)
-        total = None if total is None or hop is None else total + hop
-    return None if total is None else float(total)
-
-
-def worst_cases_usd(
-    model: str, groups: Iterable[tuple[int, int, int]], prices: PriceTable, factor: float
-) -> Decimal | None:
-    """The same for groups of calls to one model. Each: (calls, input tokens at most, output tokens at most), all sums.
-
-    The calls of a group have to be at one tier of the model's price.
-    """
-    price = prices.price(model)
-    if price is None:
-        return None
-    total = Decimal(0)
-    for calls, most, output in groups:
-        rates = price.rates(-(-most // max(calls, 1)))
-        total += most * rates.dearest_input + output * rates.output
-    return total * Decimal(str(factor)) / _MILLION
-
-
-def terms_of(body: Mapping[str, Any]) -> Terms:
-    """What of a request's body changes what its tokens cost."""
-    if body.keys().isdisjoint(_TERMS):
-        return Terms()
-    factor = _multiplier({name: body.get(name) for name in ("speed", "inference_geo")}, body["model"])
-    named = body.get("fallbacks")
-    models = [one.get("model") for one in named if isinstance(one, Mapping)] if isinstance(named, list) else ()
-    typed = [tool for tool in body.get("tools") or () if tool.get("type", "custom") != "custom"]
-    return Terms(
-        float(factor),
-        tuple(str(model) for model in models),
-        tools=bool(typed or body.get("mcp_servers")),
-        added=_added(body, len(typed)),
-    )
-
-
-def _added(body: Mapping[str, Any], typed: int) -> int:
-    """Instructions for tools and formats, and definitions behind a tool's `type`; all of them well under these sizes.
-
-    https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview#pricing (a few hundred tokens each).
-    """
-    instructed = bool(body.get("tools") or body.get("mcp_servers") or "format" in (body.get("output_config") or {}))
-    return instructed * _ADDED + typed * _ADDED_BY_TYPED
+    """A refusal whose last attempt wrote nothing: marks between models and what others wrote are no text of it."""
+    if message.get("stop_reason") != "refusal":
+        return False
+    attempts = [tokens for _, tokens in usage_parts(message.get("usage") or {}, "")]
+    if len(attempts) > 1 and not attempts[-1].output:
+        return True
+    return all(block.get("type") == "fallback" for block in message.get("content") or ())
 
 
 def estimated_tokens(body_bytes: int) -> int:
@@ -164,7 +100,7 @@ def input_cost_usd(model: str, tokens: int, requests: int = 1, prices: PriceTabl
     price = prices.price(model)
     if price is None:
         return None
-    return float(tokens * price.rates(tokens // max(requests, 1)).input / _MILLION)
+    return float(tokens * price.rates(tokens // max(requests, 1)).input / MILLION)
 
 
 def cache_saving_usd(usage: Mapping[str, Any], model: str, prices: PriceTable = LIST_PRICES) -> float | None:
@@ -175,12 +111,12 @@ def cache_saving_usd(usage: Mapping[str, Any], model: str, prices: PriceTable = 
     total = Decimal(0)
     for served, tokens, cost in _priced_parts(usage, model, prices, refused_empty=False):
         price = prices.price(served)
-        if price is None:
+        if cost is None:
             return None
-        if cost:
+        if cost and price is not None:
             rates = price.rates(tokens.prompt)
             uncached = Tokens(tokens.prompt, output=tokens.output)
-            total += (usd_at(uncached, rates) - usd_at(tokens, rates)) * _multiplier(usage, served)
+            total += (usd_at(uncached, rates) - usd_at(tokens, rates)) * multiplier(usage, served)
     return float(total)
 
 
@@ -197,16 +133,4 @@ def usd_at(tokens: Tokens, rates: Rates) -> Decimal:
         + tokens.cache_write_1h * rates.cache_write_1h
         + tokens.output * rates.output
     )
-    return dollars / _MILLION
-
-
-def _multiplier(usage: Mapping[str, Any], model: str) -> Decimal:
-    """Batch, fast mode and US inference stack. They are told at the top level of `usage`, for all its parts."""
-    factor = Decimal(1)
-    if usage.get("service_tier") == "batch":
-        factor *= _BATCH
-    if usage.get("speed") == "fast":
-        factor *= _FAST
-    if usage.get("inference_geo") == "us" and (rule := rule_for(model)) is not None:
-        factor *= Decimal(str(rule.us_multiplier))
-    return factor
+    return dollars / MILLION

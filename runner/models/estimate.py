@@ -65,7 +65,7 @@ class Sizes:
 class ModelCost:
     """One model of a plan. least_usd: no output at all; likely_usd: as much as in earlier runs; full_usd: all allowed.
 
-    most_usd: a bound, whatever the texts turn out to be. saved_usd: what caching saves. Live; a batch costs half.
+    most_usd: a bound on all calls, whatever the texts turn out to be. saved_usd: what caching saves. All of it live.
     """
 
     sizes: Sizes
@@ -94,12 +94,59 @@ class ModelCost:
         }
 
 
+class Reserved(NamedTuple):
+    """What is put aside for a first call before it is sent, US dollars. mean: over all requests.
+
+    id, max_tokens, fallbacks: of the dearest: its row, what it may write, whether other models may take over.
+    """
+
+    least: float
+    mean: float
+    most: float
+    id: str
+    max_tokens: int
+    fallbacks: bool = False
+
+    @property
+    def lower(self) -> str:
+        """What makes a reservation smaller."""
+        hops = ", or write `fallbacks: off`" if self.fallbacks else ""
+        return f"lower `max_tokens` (now {self.max_tokens:,}){hops}"
+
+
+class Budgeted(NamedTuple):
+    """A plan under a cap of so many US dollars. wanted: requests that would be in flight at once without it."""
+
+    usd: float
+    best_effort: bool
+    reserved: Reserved
+    wanted: int
+
+    @property
+    def at_once(self) -> int:
+        """How many of the usual size are in flight at first, while nothing is spent: each has its worst case put aside.
+
+        It falls as money is spent, and a request of the usual size ends the run when it is below one.
+        """
+        return min(self.wanted, int(self.usd / self.reserved.mean)) if self.reserved.mean else self.wanted
+
+    def to_json(self) -> dict[str, Any]:
+        held = self.reserved
+        return {
+            "max_cost_usd": self.usd,
+            "best_effort": self.best_effort,
+            "reserved_usd": {"least": held.least, "mean": held.mean, "most": held.most},
+            "at_once": self.at_once,
+            "at_once_without": self.wanted,
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class PlanCost:
     """All models of a plan, and where the prices come from.
 
     earlier: answers of earlier runs that the likely cost rests on. counted: requests that the API counted. notes: what
-    is in none of the numbers.
+    the numbers do not hold. budget: what a cap does to the plan, None without one.
     """
 
     models: tuple[ModelCost, ...]
@@ -107,6 +154,12 @@ class PlanCost:
     earlier: int = 0
     counted: int = 0
     notes: tuple[str, ...] = ()
+    budget: Budgeted | None = None
+
+    @property
+    def most_usd(self) -> float | None:
+        """The bound of all of it: what `confirm_above` is compared with. None when a part has no price."""
+        return in_sum(self.models, lambda one: one.most_usd)
 
 
 def halved(usd: float | None) -> float | None:

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -29,6 +29,8 @@ class ModelRules:
     fallbacks: whether it can decline a request and hand it to another model. system_turns: system messages inside a
     conversation. fast: `speed: fast`, which needs a beta header where fast_beta. geo: `inference_geo`.
     structured_outputs: `output_config.format`.
+    served_fallbacks: the API itself hands its declined requests over. context: the tokens of its window, input and
+    output together.
     """
 
     id: str
@@ -49,8 +51,11 @@ class ModelRules:
     fast_beta: bool = False
     geo: bool | None = None
     structured_outputs: bool | None = None
+    context: int | None = None
+    served_fallbacks: bool = True
 
 
+@lru_cache(maxsize=1024)
 def family(model: str) -> str:
     """The id without provider, date and version: `us.anthropic.claude-opus-5-v1:0` → `claude-opus-5`."""
     return _SUFFIX.sub("", _PROVIDER.sub("", model.lower(), count=1))

@@ -21,6 +21,7 @@ Choice: TypeAlias = tuple[Sequence[PrefixEnd], str]
 
 Choose: TypeAlias = Callable[[Sequence[PrefixEnd]], Choice]
 MARK: Final = "cache_control"
+_SCHEMAS: Final = frozenset(("input_schema", "output_config"))
 MOST_WITH_MOVING: Final = 2
 """A conversation needs two for itself: behind its first turn and behind its newest."""
 
@@ -57,7 +58,7 @@ class Breakpoints:
         places = [end.place for end in chosen] + ([last_place(body)] if moves and self.choose is not None else [])
         if not places:
             return Marked(ends=ends)
-        prefixes = tuple(Prefix(prefix_hash(end), SECONDS[ttl]) for end in chosen)
+        prefixes = tuple(Prefix(prefix_hash(end), SECONDS[ttl], end.size) for end in chosen)
         return Marked(with_marks(body, places, control(ttl)), ends, prefixes)
 
     @property
@@ -72,9 +73,10 @@ class Breakpoints:
 
     def _by_hand(self, body: Mapping[str, Json], betas: Collection[str]) -> Marked:
         whole = with_ttl(body, self.ttl)
-        ends = tuple(end for end in self.found.all(whole, betas) if MARK in _at(whole, end.place))
-        lives = [_at(whole, end.place)[MARK].get("ttl", "5m") for end in ends]
-        prefixes = tuple(Prefix(prefix_hash(end), SECONDS[ttl]) for end, ttl in zip(ends, lives, strict=True))
+        marks = {end: _mark_at(whole, end.place) for end in self.found.all(whole, betas)}
+        ends = tuple(end for end, mark in marks.items() if mark is not None)
+        lives = [(mark or {}).get("ttl", "5m") for mark in map(marks.get, ends)]
+        prefixes = tuple(Prefix(prefix_hash(end), SECONDS[ttl], end.size) for end, ttl in zip(ends, lives, strict=True))
         return Marked(whole, ends, prefixes)
 
 
@@ -109,12 +111,13 @@ def _with_mark(value: Any, steps: Sequence[str | int], mark: Mapping[str, Json])
     return {**value, MARK: dict(mark)}
 
 
-def _at(body: Mapping[str, Json], place: tuple[str | int, ...]) -> Any:
+def _mark_at(body: Mapping[str, Json], place: tuple[str | int, ...]) -> Mapping[str, Any] | None:
+    """The mark of the block there; a text that is a plain string has none, whatever it says."""
     value: Any = body
     for step in place:
         value = value["content"] if isinstance(value, Mapping) and "role" in value else value
         value = value[step]
-    return value
+    return value.get(MARK) if isinstance(value, Mapping) else None
 
 
 # ---------------------------------------------------------------- marks by hand
@@ -139,11 +142,13 @@ def _plain(content: Json) -> Json:
 
 
 def with_ttl(value: Any, ttl: str) -> Any:
-    """The tree with every mark in the API's form; marks that name no ttl get the job's."""
+    """The tree with every mark in the API's form; marks that name no ttl get the job's. Schemas hold no marks."""
     if isinstance(value, Mapping):
         return {
             name: {**control(ttl), **{key: one for key, one in inner.items() if key != WHOLE}}
             if name == MARK and isinstance(inner, Mapping)
+            else inner
+            if name in _SCHEMAS
             else with_ttl(inner, ttl)
             for name, inner in value.items()
         }

@@ -6,29 +6,30 @@ plan decides what that means. Nothing is sent, nothing is kept from row to row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from runner.errors import Position, Problem, SpecError
-from runner.models.cost import terms_of
+from runner.models.providers import PROVIDERS
 from runner.prompts.after import After, after_fields
-from runner.prompts.betas import betas_of
+from runner.prompts.beside import Beside, beside
 from runner.prompts.body import body_of, is_static, names_of, rendered
 from runner.prompts.breakpoints import Breakpoints, Choose, Marked, unmarked
 from runner.prompts.context import CellContext, cell_context
 from runner.prompts.fallbacks import asked_of, decided_fallbacks
 from runner.prompts.faults import FieldFault
-from runner.prompts.key import NotJson, json_bytes, request_key
+from runner.prompts.key import NotJson, json_bytes, key_and_parts
 from runner.prompts.media import MediaBlocks
 from runner.prompts.media_limits import too_long
 from runner.prompts.output import keyed
-from runner.prompts.params import headers_of, secrets_of
 from runner.prompts.problems import together
 from runner.prompts.turns import script_of, scripted
-from runner.records import AttachedFile, Json, Request, Row
+from runner.records import AttachedFile, Json, Request, Row, Terms
 from runner.spec.job import CellSpec, JobSpec
+from runner.spec.lint_rendered import DECISIVE, RenderedRules
+from runner.spec.lint_reuse import UNSAID
 from runner.spec.template import TemplateFailure
 
 if TYPE_CHECKING:
@@ -37,12 +38,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Cell:
-    """A cell, ready for rows. static: fields that are the same for every row; templated: the others."""
+    """A cell, ready for rows. static: fields that are the same for every row; templated: the others.
+
+    decided: the static ones with the default of `fallbacks` decided, where no template has a say in that.
+    supplied: those of the templated ones that the rules about models look at.
+    """
 
     spec: CellSpec
     context: CellContext
     static: Mapping[str, Json]
+    decided: Mapping[str, Json]
     templated: Mapping[str, Any]
+    beside: Beside
+    supplied: frozenset[str]
     reads_repeat: bool
 
 
@@ -58,6 +66,7 @@ class _Body:
     secrets: Mapping[str, str]
     files: tuple[AttachedFile, ...]
     media_tokens: int
+    terms: Terms
     after: After | None
     marked: Marked
 
@@ -84,15 +93,33 @@ class RequestBuilder:
         self._breakpoints = Breakpoints(job.cache, choose)
         self._service = service
         self._media = MediaBlocks(job)
-        self._cells = [_ready(cell) for cell in job.cells]
+        self._rules = RenderedRules(job)
+        self._most = PROVIDERS[job.client.provider].max_body
+        self._cells = [_ready(cell, service) for cell in job.cells]
 
     def requests(self, rows: Iterable[Row]) -> Iterator[Request]:
         """Row by row, cell by cell, repeat by repeat, numbered from 0. Raises nothing for a bad row."""
         numbers = count()
         for row in rows:
-            changes, problem = self._changes(row)
-            for cell in self._cells:
-                yield from self._of_cell(row, cell, changes, problem, numbers)
+            yield from self._of_row(row, numbers)
+
+    def wanted(self, rows: Iterable[Row], skip: Callable[[int], bool]) -> Iterator[Request | None]:
+        """The same, with None in place of every request of a row whose numbers are all to be skipped.
+
+        Such a row is not rendered, which is most of the work.
+        """
+        per_row = len(self._cells) * self._job.repeat
+        for place, row in enumerate(rows):
+            first, end = place * per_row, (place + 1) * per_row
+            if skip(first) and all(map(skip, range(first + 1, end))):
+                yield from [None] * per_row
+            else:
+                yield from self._of_row(row, iter(range(first, end)))
+
+    def _of_row(self, row: Row, numbers: Iterator[int]) -> Iterator[Request]:
+        changes, problem = self._changes(row)
+        for cell in self._cells:
+            yield from self._of_cell(row, cell, changes, problem, numbers)
 
     def _of_cell(
         self, row: Row, cell: _Cell, changes: _Changes, problem: Problem | None, numbers: Iterator[int]
@@ -120,25 +147,32 @@ class RequestBuilder:
     def _body(self, row: Row, cell: _Cell, repeat: int, changes: _Changes) -> _Body | Problem:
         try:
             fields = decided_fallbacks(_fields(row, cell, repeat, changes), self._service)
+            refused = self._rules.problems(cell.spec, fields, cell.supplied, changes.fields if changes else ())
+            if refused:
+                raise _Unrenderable(list(refused))
             fields, media = self._media.resolve(fields, row)
             if media.problems:
                 raise _Unrenderable(media.problems)
             body = body_of(fields)
-            text, betas, after = json_bytes(body), betas_of(fields), after_fields(fields)
-            if (too_large := too_long(len(text), media.seen)) is not None:
+            around = cell.beside if changes is None else Beside(same=False)
+            text, (betas, headers, secrets), after = json_bytes(body), around.sent(fields), after_fields(fields)
+            if (too_large := too_long(len(text), media.seen, self._most)) is not None:
                 raise _Unrenderable([too_large])
             moves = after is not None and len(after.turns) > after.first + 1
             marked = self._breakpoints.mark(body, len(text), betas, moves=moves)
+            sent = text if marked.tree is None else json_bytes(marked.tree)
+            may_mark = moves or (self._breakpoints.choose is None and bool(marked.ends))
             return _Body(
                 tree=body,
-                text=text if marked.tree is None else json_bytes(marked.tree),
+                text=sent,
                 marked=marked,
                 asked=scripted(keyed(asked_of(unmarked(body), fields), fields.get("output")), fields.get("turns")),
                 betas=betas,
-                headers=headers_of(fields),
-                secrets=secrets_of(fields),
+                headers=headers,
+                secrets=secrets,
                 files=tuple(media.files.values()),
                 media_tokens=media.tokens,
+                terms=around.terms(body, None if may_mark else sent, media.unbounded),
                 after=replace(after, moving=self._breakpoints.moving) if after is not None and moves else after,
             )
         except _Unrenderable as error:
@@ -148,12 +182,14 @@ class RequestBuilder:
             return self._at_row(row, problem)
 
     def _request(self, n: int, row: Row, cell: CellSpec, repeat: int, body: _Body, changes: _Changes) -> Request:
+        key, parts = key_and_parts(self._service, body.betas, body.asked, repeat)
         return Request(
             n=n,
             id=row.id,
             cell=cell.values,
             repeat=repeat,
-            key=request_key(self._service, body.betas, body.asked, repeat),
+            key=key,
+            parts=parts,
             model=body.tree["model"],
             max_tokens=body.tree["max_tokens"],
             body=body.text,
@@ -165,7 +201,7 @@ class RequestBuilder:
             after=body.after,
             files=body.files,
             media_tokens=body.media_tokens,
-            terms=terms_of(body.tree),
+            terms=body.terms,
             ends=body.marked.ends,
             prefixes=body.marked.prefixes,
             timeout=changes.timeout if changes else None,
@@ -177,20 +213,24 @@ class RequestBuilder:
         at = Position(row.source.file, row.source.line or 0)
         where = problem.where or at
         place = f"row `{row.id[:200]}`" if where == at else f"row `{row.id[:200]}` ({row.source})"
-        return replace(
-            problem, what=f"in {place}: {problem.what}", where=where, severity="warning" if row.skip else "error"
-        )
+        skipped = row.skip and problem.rule != UNSAID  # which is the spec's mistake, not the row's
+        severity: Literal["error", "warning"] = "warning" if skipped else "error"
+        return replace(problem, what=f"in {place}: {problem.what}", where=where, severity=severity)
 
 
-def _ready(cell: CellSpec) -> _Cell:
+def _ready(cell: CellSpec, service: str) -> _Cell:
     templated = {name: value for name, value in cell.fields.items() if name == "turns" or not is_static(value)}
     names = names_of(templated)
     context = cell_context(cell, names)
+    static, around = {name: cell.fields[name] for name in cell.fields if name not in templated}, beside(templated)
     return _Cell(
         spec=cell,
         context=context,
-        static={name: value for name, value in cell.fields.items() if name not in templated},
+        static=static,
+        decided=decided_fallbacks(static, service) if around.same else static,
         templated=templated,
+        beside=around,
+        supplied=DECISIVE & templated.keys() - {"messages"},
         reads_repeat="repeat" in names | names_of(context.templated),
     )
 
@@ -198,7 +238,7 @@ def _ready(cell: CellSpec) -> _Cell:
 def _fields(row: Row, cell: _Cell, repeat: int, changes: _Changes) -> dict[str, Json]:
     """The rendered fields of one request: the cell's, then the row's own. Raises _Unrenderable."""
     if not changes:
-        return {**cell.static, **_rendered(cell.templated, row, cell, repeat)}
+        return {**cell.decided, **_rendered(cell.templated, row, cell, repeat)}
     own = changes.fields
     replaced = {*own, *(_QUESTIONS if any(name in own for name in _QUESTIONS) else ())}
     templated = {name: value for name, value in cell.templated.items() if name not in replaced}

@@ -110,7 +110,14 @@ def minimum_unknown(plan: Plan, cache: CacheSpec, prefixes: PrefixLedger, prices
             yield Problem("cache-minimum", what, cache.where, "cache", step, "warning")
 
 
-RULES = (row_variable, marked_alone, automatic, minimum_unknown)
+def nothing_to_warm_up(plan: Plan, cache: CacheSpec, prefixes: PrefixLedger, prices: PriceTable) -> Iterator[Problem]:
+    """A warm-up is a request of its own, and here none would be sent."""
+    if cache.warm_up and cache.mode in ("shared", "manual") and plan.requests and not prefixes.planned()[0]:
+        what = "there is nothing to warm up: no prefix that is long enough is shared by two requests"
+        yield Problem("cache-warm-up", what, cache.where, "cache", "remove `warm_up`", "warning")
+
+
+RULES = (row_variable, marked_alone, automatic, minimum_unknown, nothing_to_warm_up)
 
 
 # ---------------------------------------------------------------- money

@@ -78,7 +78,7 @@ class Finding:
         if self.difference is None:
             return text
         place = f"{self.difference.place} differs first at byte {self.difference.byte:,}"
-        two = f" (`{self.examples[0]}` and `{self.examples[1]}`)" if len(self.examples) > 1 else ""
+        two = f" in rows `{self.examples[0]}` and `{self.examples[1]}`" if len(self.examples) > 1 else ""
         return f"{text}: {place}{two}: `{self.difference.one}` or `{self.difference.other}`"
 
 

@@ -15,14 +15,18 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from runner.errors import Position, Problem, SpecError
+from runner.models.providers import PROVIDERS
+from runner.models.terms import PAGES
 from runner.prompts import media_limits
 from runner.prompts.media_data import data_block
 from runner.prompts.media_source import FILE
 from runner.records import AttachedFile, Json, Row
 from runner.spec import media
-from runner.spec.attachments import is_item
+from runner.spec.attachments import check_url, is_item
 from runner.spec.caching import control_of
 from runner.spec.job import JobSpec
+from runner.spec.lint_providers import SOURCES
+from runner.spec.lint_reuse import BEHIND_URL, SAY, UNSAID
 from runner.spec.media_file import MediaFile, MediaFiles, image_tokens
 from runner.spec.paths import read_text
 
@@ -34,7 +38,7 @@ UNKNOWN_PAGES_TOKENS: Final = 100_000
 class Attached:
     """What attachments amount to, as it grows. blocks: in order, images and documents alike; places: of each.
 
-    tokens: what they may cost at most, without what the body says in text.
+    tokens: what they may cost at most, without what the body says in text. unbounded: of which of them that is a guess.
     """
 
     blocks: list[dict[str, Json]] = field(default_factory=list)
@@ -42,6 +46,7 @@ class Attached:
     files: dict[str, AttachedFile] = field(default_factory=dict)
     seen: list[tuple[MediaFile, Position | None, bool]] = field(default_factory=list)
     tokens: int = 0
+    unbounded: tuple[str, ...] = ()
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -53,6 +58,8 @@ class MediaBlocks:
         self._base = job.path.resolve().parent
         self._root = job.root
         self._files = MediaFiles()
+        self._urls_said = job.run.reuse.written
+        self._provider = PROVIDERS[job.client.provider]
 
     def resolve(self, fields: Mapping[str, Json], row: Row) -> tuple[Mapping[str, Json], Attached]:
         """The fields with API blocks in place of items, and what came of them; `problems` says what is wrong."""
@@ -66,7 +73,9 @@ class MediaBlocks:
                 for i, message in enumerate(fields["messages"])
             ]
         if attached.blocks:
-            attached.problems += media_limits.problems_of(attached.blocks, attached.places, attached.seen)
+            attached.problems += media_limits.problems_of(
+                attached.blocks, attached.places, attached.seen, fields["model"]
+            )
         return made, attached
 
     def _message(self, message: Mapping[str, Json], row: Row, attached: Attached, path: str) -> Mapping[str, Json]:
@@ -111,8 +120,12 @@ class MediaBlocks:
             what = f"`{found.shown}` is {media.in_words(found.media_type)}, which is no `{asked}`"
             raise SpecError(what, where=at, next=f"write `type: {kind}`, or leave `type` out", rule="media-mismatch")
         upload = item.get("upload") is True
+        if upload:
+            self._require("upload", at)
         attached.seen.append((found, at, upload))
         attached.tokens += found.tokens
+        if found.media_type == media.PDF and found.pages is None:
+            attached.unbounded = (PAGES,)
         known = attached.files.get(found.sha256)
         attached.files[found.sha256] = _attached_file(found, upload=upload or (known is not None and known.upload))
         source = {"type": FILE, "media_type": found.media_type, "sha256": found.sha256, "size": found.size}
@@ -129,17 +142,28 @@ class MediaBlocks:
 
     def _from_url(self, item: Mapping[str, Any], row: Row, attached: Attached) -> dict[str, Json]:
         url, at = item["url"], item.get("at")
-        _check_url(url, at)
+        check_url(url, at)
+        self._require("url", at)
+        if not self._urls_said:
+            raise SpecError(BEHIND_URL, where=at, next=SAY, rule=UNSAID)
         promised = media.expected(urlsplit(url).path)
         kind = item.get("type") or _kind_of_words(item) or {None: None, media.PDF: "document"}.get(promised, "image")
         if kind is None:
             what = f"nothing says whether `{url[:200]}` is an image or a document"
             raise SpecError(what, where=at, next="write `type: image` or `type: document`", rule="missing-key")
-        attached.tokens += image_tokens() if kind == "image" else UNKNOWN_PAGES_TOKENS
+        _count_unseen(kind, attached)
         return finished(item, kind, {"type": "url", "url": url})
+
+    def _require(self, source: str, at: Position | None) -> None:
+        """Raises SpecError when the job's provider does not take such a source; lint saw those of the spec itself."""
+        step = self._provider.lacks.get(source)
+        if step is not None:
+            what = f"{self._provider.title} {SOURCES[source]}"
+            raise SpecError(what, where=at, next=step, rule="provider-lacks")
 
     def _from_file_id(self, item: Mapping[str, Any], row: Row, attached: Attached) -> dict[str, Json]:
         id, at = item["file_id"], item.get("at")
+        self._require("file_id", at)
         if id != id.strip() or not id.isprintable() or not id:
             what = "a file id is one word, such as `file_011CNha8iCJcU1wXNR6q4V8w`"
             raise SpecError(what, where=at, rule="wrong-value")
@@ -147,7 +171,7 @@ class MediaBlocks:
         if kind is None:
             what = f"nothing says whether `{id[:200]}` is an image or a document"
             raise SpecError(what, where=at, next="write `type: image` or `type: document`", rule="missing-key")
-        attached.tokens += image_tokens() if kind == "image" else UNKNOWN_PAGES_TOKENS
+        _count_unseen(kind, attached)
         return finished(item, kind, {"type": "file", "file_id": id})
 
     def _from_text(self, item: Mapping[str, Any], row: Row, attached: Attached) -> dict[str, Json]:
@@ -167,6 +191,15 @@ _MAKERS: Final[Mapping[str, _Maker]] = {
     "text": MediaBlocks._from_text,
     "data": MediaBlocks._from_data,
 }
+
+
+def _count_unseen(kind: str, attached: Attached) -> None:
+    """Something that only the API can look at."""
+    if kind == "image":
+        attached.tokens += image_tokens()
+    else:
+        attached.tokens += UNKNOWN_PAGES_TOKENS
+        attached.unbounded = (PAGES,)
 
 
 def text_block(item: Mapping[str, Any]) -> dict[str, Json]:
@@ -205,21 +238,6 @@ def finished(item: Mapping[str, Any], kind: str, source: Json) -> dict[str, Json
 def _kind_of_words(item: Mapping[str, Any]) -> str | None:
     """Only documents have titles, contexts and citations."""
     return "document" if {"title", "context", "citations"} & item.keys() else None
-
-
-def _check_url(url: str, at: Position | None) -> None:
-    """https://platform.claude.com/docs/en/build-with-claude/vision: the API fetches it, and https only."""
-    try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and url.isprintable() and " " not in url
-    except ValueError:
-        raise SpecError("the URL cannot be read", where=at, rule="wrong-value") from None
-    if parts.scheme != "https" or not usable:
-        what = f"`{url[:100]}` is no https URL, and the API fetches no other"
-        raise SpecError(what, where=at, next="save the file in the project and attach its path", rule="wrong-value")
-    if parts.username is not None or parts.password is not None:
-        what = "the URL holds a user name or password"
-        raise SpecError(what, where=at, next="save the file in the project and attach its path", rule="credential")
 
 
 def _attached_file(found: MediaFile, *, upload: bool) -> AttachedFile:

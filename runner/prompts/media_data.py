@@ -10,9 +10,8 @@ from typing import Any
 from runner.errors import SpecError
 from runner.records import Json
 from runner.spec import media
-from runner.spec.media_file import MAX_IMAGE_BASE64, image_tokens
-
-_TOKENS_A_PAGE = 8000
+from runner.spec.media_file import MAX_IMAGE_BASE64, image_tokens, pdf_tokens
+from runner.spec.pdf_pages import page_count
 
 
 def data_block(item: Mapping[str, Any]) -> tuple[str, dict[str, Json], int]:
@@ -34,5 +33,5 @@ def data_block(item: Mapping[str, Any]) -> tuple[str, dict[str, Json], int]:
         raise SpecError(what, where=at, next=step, rule="media-mismatch")
     if kind == "image" and len(data) > MAX_IMAGE_BASE64:
         raise SpecError("the image is larger than 10 MB", where=at, next="make it smaller", rule="media-too-large")
-    tokens = image_tokens(media.image_size(found, raw)) if kind == "image" else _TOKENS_A_PAGE
+    tokens = image_tokens(media.image_size(found, raw)) if kind == "image" else pdf_tokens(page_count(raw), len(raw))
     return kind, {"type": "base64", "media_type": found, "data": data}, tokens

@@ -1,7 +1,8 @@
 """What all images and documents of one request must keep to together.
 
 https://platform.claude.com/docs/en/build-with-claude/vision#general-limits: 600 images, at most 2,000 px a side when
-there are more than 20, 10 MB each as base64; …/pdf-support: 600 pages a request; …/citations: all documents or none.
+there are more than 20, 10 MB each as base64; …/pdf-support: 600 pages a request; …/context-windows: 100 of either for
+models with a window of 200,000 tokens; …/citations: all documents or none.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.errors import Position, Problem
+from runner.models.rules import rule_for
 from runner.spec.media_file import MAX_BODY, MAX_IMAGE_BASE64, MAX_PAGES, MediaFile
 
-MAX_IMAGES = 600
+MAX_IMAGES = MAX_PAGES
+MAX_OF_SMALL_WINDOWS = 100
+SMALL_WINDOW = 200_000
 MANY_IMAGES = 20
 MAX_SIDE_OF_MANY = 2000
 
@@ -23,20 +27,20 @@ Places = Sequence[Position | None]
 """Where each of the blocks was attached."""
 
 
-def problems_of(blocks: Sequence[Mapping[str, Any]], places: Places, seen: Seen) -> list[Problem]:
+def problems_of(blocks: Sequence[Mapping[str, Any]], places: Places, seen: Seen, model: str = "") -> list[Problem]:
     """Everything that the API would refuse. blocks: all images and documents of a request, in order."""
-    return [*_too_large(seen), *_too_many(blocks, places, seen), *_cited_in_part(blocks, places)]
+    return [*_too_large(seen), *_too_many(blocks, places, seen, model), *_cited_in_part(blocks, places)]
 
 
-def too_long(size: int, seen: Seen) -> Problem | None:
-    """The problem of a body that is too large with its files. size: bytes without them.
+def too_long(size: int, seen: Seen, most: int = MAX_BODY) -> Problem | None:
+    """The problem of a body that is too large with its files. size: bytes without them; most: what the provider takes.
 
     https://platform.claude.com/docs/en/api/overview#request-size-limits
     """
     size += sum(file.base64_size for file, _, upload in seen if not upload)
-    if size <= MAX_BODY:
+    if size <= most:
         return None
-    what = f"the request has {-(-size // 2**20)} MB; it may have 32 MB"
+    what = f"the request has {-(-size // 2**20)} MB; it may have {most // 2**20} MB"
     step = "attach files with `upload: true`, or spread them over several rows" if seen else "send less text"
     return Problem("request-too-large", what, seen[0][1] if seen else None, next=step)
 
@@ -49,15 +53,18 @@ def _too_large(seen: Seen) -> Iterator[Problem]:
             yield Problem("media-too-large", what, at, next=step)
 
 
-def _too_many(blocks: Sequence[Mapping[str, Any]], places: Places, seen: Seen) -> Iterator[Problem]:
+def _too_many(blocks: Sequence[Mapping[str, Any]], places: Places, seen: Seen, model: str) -> Iterator[Problem]:
     at = places[0]
+    rules = rule_for(model)
+    small = rules is not None and rules.context is not None and rules.context <= SMALL_WINDOW
+    most, whom = (MAX_OF_SMALL_WINDOWS, f" to `{model}`") if small else (MAX_IMAGES, "")
     images = sum(block["type"] == "image" for block in blocks)
-    if images > MAX_IMAGES:
-        what = f"the request has {images:,} images; it may have {MAX_IMAGES}"
+    if images > most:
+        what = f"the request has {images:,} images; one{whom} may have {most}"
         yield Problem("media-too-large", what, at, next="spread them over several rows")
     pages = sum(file.pages or 0 for file, _, _ in seen)
-    if pages > MAX_PAGES:
-        what = f"the documents have {pages:,} pages together; a request may have {MAX_PAGES}"
+    if pages > most:
+        what = f"the documents have {pages:,} pages together; a request{whom} may have {most}"
         yield Problem("media-too-large", what, at, next="spread them over several rows")
     if images > MANY_IMAGES:
         yield from _too_wide(images, seen)

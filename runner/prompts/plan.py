@@ -1,27 +1,31 @@
 """The ledger of a plan: every request in a temporary SQLite file, so that a million of them need no memory.
 
 It answers what only the whole plan can: which ids stand twice, which requests are identical, and whether a second
-reading still gives the same requests. The file belongs to this process and goes away with it; nothing here renders,
-and nothing is written under outputs/.
+reading still gives the same requests. The file belongs to this process and goes away with it, unless a copy is asked
+for; nothing here renders.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 from runner.errors import OutputError, Position, Problem
 from runner.models.cost import BYTES_PER_TOKEN
+from runner.models.worst_case import Group, Leg
+from runner.prompts.courses import Follows, follows_of
 from runner.prompts.fallbacks import has_fallbacks
-from runner.prompts.key import canonical_json
-from runner.prompts.plan_sizes import Cached, Group, Size, bound, cached, sample, sizes
+from runner.prompts.key import PART_BYTES, canonical_json
+from runner.prompts.plan_file import Unusable, plan_from_json, plan_to_json, read_copy, write_copy
+from runner.prompts.plan_sizes import SENT, Cached, Single, Size, bound, cached, extreme, sample, sizes
 from runner.prompts.prefix_ledger import PrefixLedger
 from runner.prompts.problems import ProblemList
-from runner.records import ModelPlan, Plan, Request, Source
+from runner.records import Json, ModelPlan, Plan, Request, Source, Terms
 
 _BATCH: Final = 2000
 _SETTINGS: Final = """
@@ -35,11 +39,12 @@ PRAGMA cache_size = -4096;
 _TABLES: Final = """
 CREATE TABLE request (
   n INTEGER PRIMARY KEY, id TEXT, key BLOB, model INTEGER, max_tokens INTEGER, bytes INTEGER, file INTEGER,
-  line INTEGER, most INTEGER, terms INTEGER, more INTEGER
+  line INTEGER, most INTEGER, terms INTEGER, follows INTEGER, parts BLOB
 );
 CREATE TABLE identical (n INTEGER PRIMARY KEY, first INTEGER);
 """
-_INSERT: Final = "INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_LEFT_OUT: Final = "CREATE TEMP TABLE left_out (n INTEGER PRIMARY KEY)"  # of this process: no copy has it
+_INSERT: Final = "INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DUPLICATE_IDS: Final = """
 SELECT id, min(n), max(n), count(*) FROM request WHERE n % :per_row = 0 GROUP BY id HAVING count(*) > 1
 ORDER BY min(n) LIMIT :most
@@ -49,23 +54,70 @@ INSERT INTO identical SELECT n, first FROM (
   SELECT n, min(n) OVER (PARTITION BY key) AS first FROM request WHERE key != x''
 ) WHERE n > first
 """
-_MODELS: Final = """
-SELECT model, count(*), sum(bytes), sum(max_tokens) FROM request
-WHERE key != x'' AND n NOT IN (SELECT n FROM identical) GROUP BY model ORDER BY min(n)
+_ASKED: Final = """
+SELECT n, id, key, parts, first FROM request LEFT JOIN identical USING (n) WHERE key != x'' ORDER BY n
 """
+_MODELS: Final = f"""
+SELECT model, count(*), sum(bytes), sum(max_tokens) FROM request WHERE {SENT} GROUP BY model ORDER BY min(n)
+"""  # noqa: S608 (constants)
 
 
 class PlanLedger:
-    """One plan. Use `add` once, then the questions, then `close`."""
+    """One plan. Use `add` once, or open a kept one; then the questions, then `close`. attached: requests have files."""
 
     def __init__(self) -> None:
-        self._db = sqlite3.connect("", isolation_level=None)  # "" is a private temporary file
-        self._db.executescript(_SETTINGS + _TABLES)
+        self._open()
+        self._db.executescript(_TABLES)
         self.prefixes = PrefixLedger(self._db)
+
+    def _open(self) -> None:
+        self._db = sqlite3.connect("", isolation_level=None)  # "" is a private temporary file
+        self._db.executescript(_SETTINGS + _LEFT_OUT)
         self._models = _Numbered()
         self._terms = _Numbered()
+        self._follows = _Numbered()
         self._files = _Numbered()
         self._identical = 0
+        self.attached = False
+
+    @property
+    def total(self) -> int:
+        """How many requests the plan has."""
+        return self._one("SELECT count(*) FROM request")
+
+    @classmethod
+    def kept(cls, path: Path, notes: Mapping[str, Any]) -> tuple[PlanLedger, Plan]:
+        """The plan that `save` wrote there, with the notes that `read_notes` found. Raises Unusable."""
+        ledger = cls.__new__(cls)
+        ledger._open()
+        try:
+            read_copy(path, ledger._db)
+            ledger.prefixes = PrefixLedger(ledger._db, kept_ttl=notes["ttl"])
+            for name in notes["models"]:
+                ledger._models.number(name, name)
+            for name in notes["files"]:
+                ledger._files.number(name, name)
+            for fields in notes["terms"]:
+                terms = Terms._make(tuple(one) if isinstance(one, list) else one for one in fields)
+                ledger._terms.number(terms, terms)
+            for fields in notes["follows"]:
+                ledger._follows.number(Follows(*fields), Follows(*fields))
+            plan = plan_from_json(notes["plan"])
+        except (Unusable, KeyError, TypeError, ValueError, sqlite3.Error) as error:
+            ledger.close()
+            raise Unusable(str(error)) from error
+        ledger._identical = plan.identical
+        return ledger, plan
+
+    def save(self, path: Path, plan: Plan, notes: Mapping[str, Json]) -> None:
+        """A copy for a later process. notes: more to keep with it. Raises OSError, sqlite3.Error."""
+        numbered = {
+            "models": self._models.values,
+            "files": self._files.values,
+            "terms": [*map(list, self._terms.values)],
+            "follows": [*map(list, self._follows.values)],
+        }
+        write_copy(self._db, path, {**notes, **numbered, "plan": plan_to_json(plan), "ttl": self.prefixes.ttl})
 
     def add(
         self, requests: Iterable[Request], *, cells: int, repeat: int, ttl: str = "auto", concurrency: int = 1
@@ -91,6 +143,8 @@ class PlanLedger:
                 digest.update(_identity(request))
                 if request.model not in fallbacks and has_fallbacks(request):
                     fallbacks[request.model] = None
+                if request.files:
+                    self.attached = True
                 if request.problem is not None:
                     problems.add(request.problem)
         self._find_identical()
@@ -119,18 +173,45 @@ class PlanLedger:
         found = self._db.execute("SELECT first FROM identical WHERE n = ?", (n,)).fetchone()
         return found[0] if found else None
 
+    def sends(self, n: int) -> bool:
+        """Whether a request that can be sent will be: it is no later one of identical ones, and was not left out."""
+        if self.first_of(n) is not None:
+            return False
+        return self._db.execute("SELECT 1 FROM left_out WHERE n = ?", (n,)).fetchone() is None
+
     def keys(self) -> Iterator[str]:
         """The key of every request in the order of n, "" for one that cannot be sent."""
         for (key,) in self._db.execute("SELECT key FROM request ORDER BY n"):
             yield key.hex()
 
-    def sizes(self) -> list[Size]:
-        """How large the requests are that will be sent, by model and terms, in the order of first use."""
-        return sizes(self._db, self._models, self._terms)
+    def leave_out(self, numbers: Iterable[int]) -> tuple[ModelPlan, ...]:
+        """These are not sent either, since they have an answer: what is asked from now on is about the others.
 
-    def bound(self, size: Size, starts: Sequence[int], *, reply: bool = False) -> Iterator[Group]:
+        Gives what is left, by model. It does not touch the plan's hash: the plan is the same, only less of it is sent.
+        """
+        with _temporary_space():
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT OR IGNORE INTO left_out VALUES (?)", ((n,) for n in numbers))
+            self.prefixes.count_again()
+            self._db.execute("COMMIT")
+            return self._model_plans()
+
+    def asked(self) -> Iterator[tuple[int, str, bytes, Sequence[str], bool]]:
+        """(n, id, key, hashes of its parts, whether it is the first of identical ones) of all that can be sent."""
+        for n, id, key, parts, first in self._db.execute(_ASKED):
+            yield n, id, key, parts.hex(" ", PART_BYTES).split(" "), first is None
+
+    def sizes(self) -> list[Size]:
+        """How large the requests are that will be sent, by model, terms and follows, in the order of first use."""
+        return sizes(self._db, self._models, self._terms, self._follows)
+
+    def bound(self, size: Size, leg: Leg) -> Iterator[tuple[Group, int]]:
         """Groups of these requests with what each takes at most; see `plan_sizes.bound`."""
-        return bound(self._db, size, starts, reply=reply)
+        return bound(self._db, size, leg)
+
+    def extreme(self, size: Size, weights: tuple[float, float], *, dearest: bool) -> Single:
+        """The largest or smallest of these requests; see `plan_sizes.extreme`."""
+        return extreme(self._db, size, weights, dearest=dearest)
 
     def cached(self) -> dict[str, Cached]:
         """What prefixes are written and read, by model; estimated from text size."""
@@ -156,7 +237,8 @@ class PlanLedger:
             request.source.line,
             request.most_tokens,
             self._terms.number(request.terms, request.terms),
-            request.after is not None,
+            self._follows.number(follows := follows_of(request), follows),
+            bytes.fromhex("".join(request.parts.values())),
         )
 
     def _model_plans(self) -> tuple[ModelPlan, ...]:
@@ -196,16 +278,16 @@ class _Numbered:
 
     def __init__(self) -> None:
         self._numbers: dict[Any, int] = {}
-        self._values: list[Any] = []
+        self.values: list[Any] = []
 
     def number(self, name: Any, value: Any) -> int:
-        number = self._numbers.setdefault(name, len(self._values))
-        if number == len(self._values):
-            self._values.append(value)
+        number = self._numbers.setdefault(name, len(self.values))
+        if number == len(self.values):
+            self.values.append(value)
         return number
 
     def __getitem__(self, number: int) -> Any:
-        return self._values[number]
+        return self.values[number]
 
 
 def _identity(request: Request) -> bytes:

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
-from runner.models.cost import worst_cases_usd
 from runner.models.estimate import Part, PlanCost, Sizes, model_cost
 from runner.models.price_table import PriceTable
+from runner.models.worst_case import course_usd
+from runner.prompts.cap import budgeted
+from runner.prompts.courses import course_of
 from runner.prompts.plan import PlanLedger
 from runner.prompts.plan_sizes import Cached, Size, tokens_of
 from runner.spec.job import CacheSpec, JobSpec
@@ -62,19 +65,18 @@ def plan_cost(ledger: PlanLedger, job: JobSpec, known: Known = Known()) -> PlanC
         earlier=sum(known.lengths[model][0] for model in by_model if model in known.lengths),
         counted=sum(known.counted[model].counted for model in by_model if model in known.counted),
         notes=tuple(_notes(found)),
+        budget=budgeted(job, ledger),
     )
 
 
 def most_usd(ledger: PlanLedger, sizes: Sequence[Size], prices: PriceTable) -> float | None:
-    """No first call of these requests costs more, together: the sum of `worst_case_usd` over every one of them."""
+    """All calls that these requests may take cost no more, together; what `terms.unbounded` names is not in it."""
     total = Decimal(0)
     for size in sizes:
-        for hop, model in enumerate((size.model, *size.terms.fallbacks)):
-            price = prices.price(model)
-            if price is None:
-                return None
-            groups = ledger.bound(size, [start for start, _ in price.tiers], reply=hop > 0)
-            total += worst_cases_usd(model, groups, prices, size.terms.factor) or 0
+        usd = course_usd(size.model, size.terms, prices, partial(ledger.bound, size), course_of(size.follows))
+        if usd is None:
+            return None
+        total += usd
     return float(total)
 
 
@@ -104,10 +106,13 @@ def _sizes(sizes: Sequence[Size], cache: CacheSpec, cached: Cached, ttl: str, kn
 
 
 def _notes(sizes: Sequence[Size]) -> list[str]:
+    """What the columns of the table do and do not hold, where it differs."""
     notes = []
-    more, tools = sum(size.more for size in sizes), sum(size.requests for size in sizes if size.terms.tools)
+    more = sum(size.requests for size in sizes if size.follows.calls > 1)
+    loose = sum(size.requests for size in sizes if size.terms.unbounded)
     if more:
-        notes.append(f"{more:,} may take further calls (turns, asking again, doubling), which come on top")
-    if tools:
-        notes.append(f"{tools:,} may use tools that the API runs: their results and searches come on top")
+        notes.append(f"{more:,} may take further calls (turns, asking again, doubling): only `at most` has them")
+    if loose:
+        names = ", ".join(dict.fromkeys(name for size in sizes for name in size.terms.unbounded))
+        notes.append(f"{loose:,} may cost more than `at most`: nothing bounds {names}")
     return notes

@@ -1,33 +1,38 @@
 """How large the requests of a plan are, asked of its database: what estimates and bounds of its cost are made from.
 
-Bad and identical requests are not sent and do not count. Reads only; `plan.py` owns the tables of requests,
-`prefix_ledger.py` those of prefixes. No prices here.
+Bad and identical requests, and those left out because they have an answer, are not sent and do not count. Reads only;
+`plan.py` owns the tables of requests, `prefix_ledger.py` those of prefixes. No prices here.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from random import Random
 from typing import Any, Final, NamedTuple, TypeVar
 
 from runner.models.cost import BYTES_PER_TOKEN
+from runner.models.rules import rule_for
+from runner.models.worst_case import Group, Leg, Sum
+from runner.prompts.courses import Follows
 from runner.records import Terms
 
 Item = TypeVar("Item")
-Group = tuple[int, int, int]
-"""(requests, tokens of their input, tokens of their output), both of all of them and at most."""
+SENT: Final = "key != x'' AND n NOT IN (SELECT n FROM identical) AND n NOT IN (SELECT n FROM left_out)"
+"""What will be sent, of a plan's requests."""
 
-_SENT: Final = "key != x'' AND n NOT IN (SELECT n FROM identical)"
+_ALIKE: Final = f"{SENT} AND model = ? AND terms = ? AND follows = ?"
 _SIZES: Final = f"""
-SELECT model, terms, count(*), sum(bytes), sum(max_tokens), sum(more) FROM request WHERE {_SENT}
-GROUP BY model, terms ORDER BY min(n)
+SELECT model, terms, follows, count(*), sum(bytes), sum(max_tokens) FROM request WHERE {SENT}
+GROUP BY model, terms, follows ORDER BY min(n)
 """  # noqa: S608 (constants)
 _GROUP: Final = """
-SELECT count(*), sum({size}), sum(max_tokens) FROM request
-WHERE {sent} AND model = ? AND terms = ? AND {size} > ? AND {size} <= ?
+SELECT count(*), sum({taken}), sum({written}) FROM request WHERE {alike} AND {longest} > ? AND {longest} <= ?
 """
+_ONE: Final = f"""
+SELECT id, most, max_tokens FROM request WHERE {_ALIKE} ORDER BY (most * ? + max_tokens * ?) {{order}}, n LIMIT 1
+"""  # noqa: S608 (constants)
 _CACHED: Final = """
 SELECT prefix.model, count(*) - count(DISTINCT prefix.parent),
   coalesce(sum(CASE WHEN prefix.parent IS NULL THEN uses END), 0),
@@ -40,18 +45,26 @@ _BEYOND: Final = 1 << 62
 
 
 class Size(NamedTuple):
-    """Requests to one model on the same terms. bytes: about 3.5 are a token; numbers: what the database calls them.
+    """Requests to one model on the same terms, of which the same may follow. bytes: about 3.5 are a token.
 
-    max_tokens: the sum of what they may write. more: how many of them may take further calls.
+    max_tokens: the sum of what they may write. numbers: what the database calls model, terms and follows.
     """
 
     model: str
     terms: Terms
+    follows: Follows
     requests: int
     bytes: int
     max_tokens: int
-    more: int
-    numbers: tuple[int, int]
+    numbers: tuple[int, int, int]
+
+
+class Single(NamedTuple):
+    """One request: its row, the tokens of its input at most, what it may write."""
+
+    id: str
+    most: int
+    max_tokens: int
 
 
 class Cached(NamedTuple):
@@ -63,26 +76,46 @@ class Cached(NamedTuple):
     read_tokens: int
 
 
-def sizes(db: sqlite3.Connection, models: Any, terms: Any) -> list[Size]:
-    """models, terms: number → value."""
+def sizes(db: sqlite3.Connection, models: Any, terms: Any, follows: Any) -> list[Size]:
+    """models, terms, follows: number → value."""
     return [
-        Size(models[model], terms[on], requests, bytes_, most, more, (model, on))
-        for model, on, requests, bytes_, most, more in db.execute(_SIZES).fetchall()
+        Size(models[model], terms[on], follows[after], requests, bytes_, most, (model, on, after))
+        for model, on, after, requests, bytes_, most in db.execute(_SIZES).fetchall()
     ]
 
 
-def bound(db: sqlite3.Connection, size: Size, starts: Sequence[int], *, reply: bool = False) -> Iterator[Group]:
-    """The requests in groups, none of which lies on both sides of one of `starts`: tokens at which a price changes.
-
-    reply: what they may write counts as input too, as it does for a model that takes over from another.
-    """
-    column = "(most + max_tokens)" if reply else "most"
-    query = _GROUP.format(size=column, sent=_SENT)
-    edges = [-1, *sorted(starts), _BEYOND]
+def bound(db: sqlite3.Connection, size: Size, leg: Leg) -> Iterator[tuple[Group, int]]:
+    """The requests in groups, none of which lies on both sides of a price tier, with a length on the same side."""
+    written = f"max({_written(size)}, {leg.at_least})"
+    longest = _sql(leg.longest, written)
+    query = _GROUP.format(
+        alike=_ALIKE, taken=_sql(leg.taken, written), written=f"{leg.written} * {written}", longest=longest
+    )
+    tiers = leg.price.tiers if leg.price else ()
+    edges = [-1, *sorted(start for start, _ in tiers), _BEYOND]
     for low, high in pairwise(edges):
-        group = db.execute(query, (*size.numbers, low, high)).fetchone()
-        if group[0]:
-            yield group
+        found = db.execute(query, (*size.numbers, low, high)).fetchone()
+        if found[0]:
+            yield Group(*found), low + 1
+
+
+def _written(size: Size) -> str:
+    """What a call may write: with doubling, twice as much up to the model's limit."""
+    if not size.follows.doubles:
+        return "max_tokens"
+    rules = rule_for(size.model)
+    limit = (rules.max_output if rules else None) or _BEYOND
+    return f"max(max_tokens, min(2 * max_tokens, {limit}))"
+
+
+def _sql(sum: Sum, written: str) -> str:
+    return f"({sum.input} * most + {sum.output} * {written} + {sum.rest})"
+
+
+def extreme(db: sqlite3.Connection, size: Size, weights: tuple[float, float], *, dearest: bool) -> Single:
+    """The request with the greatest or least sum of input and output, each times its weight."""
+    query = _ONE.format(order="DESC" if dearest else "ASC")
+    return Single(*db.execute(query, (*size.numbers, *weights)).fetchone())
 
 
 def cached(db: sqlite3.Connection) -> dict[str, Cached]:
@@ -94,7 +127,7 @@ def cached(db: sqlite3.Connection) -> dict[str, Cached]:
 
 def sample(db: sqlite3.Connection, model: int, most: int, seed: int) -> dict[int, int]:
     """Place → bytes; by reservoir, so that memory does not grow with the plan."""
-    rows = db.execute(f"SELECT n, bytes FROM request WHERE {_SENT} AND model = ? ORDER BY n", (model,))  # noqa: S608
+    rows = db.execute(f"SELECT n, bytes FROM request WHERE {SENT} AND model = ? ORDER BY n", (model,))  # noqa: S608
     return dict(sorted(reservoir(rows, most, Random(seed).randrange)))  # noqa: S311 (not a secret)
 
 

@@ -37,7 +37,8 @@ INSERT INTO prefix SELECT id, min(parent), min(size), min(depth), max(system), m
 """
 _LEAVES: Final = """
 INSERT INTO prefix_tally SELECT leaf.id, prefix.depth, count(*), min(n), max(n)
-FROM prefix_leaf AS leaf JOIN prefix USING (id) WHERE n NOT IN (SELECT n FROM identical) GROUP BY leaf.id
+FROM prefix_leaf AS leaf JOIN prefix USING (id)
+WHERE n NOT IN (SELECT n FROM identical) AND n NOT IN (SELECT n FROM left_out) GROUP BY leaf.id
 """
 _UP: Final = """
 INSERT INTO prefix_tally SELECT prefix.parent, prefix.depth - 1, sum(uses), min(first), max(last)
@@ -79,13 +80,16 @@ class Unshared:
 class PrefixLedger:
     """The prefixes of one plan. `note` every request, `count` once, then ask."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, *, kept_ttl: str | None = None) -> None:
+        """kept_ttl: of a database that holds a whole plan already; None: it is empty."""
         self._db = db
-        self._db.executescript(_TABLES)
         self._seen: dict[int, None] = {}
         self._known: dict[int, int] = {}
-        self._any = False
-        self.ttl = "5m"
+        self.ttl = kept_ttl or "5m"
+        if kept_ttl is None:
+            self._db.executescript(_TABLES)
+        self._noted = kept_ttl is not None and bool(self._one("SELECT count(*) FROM prefix"))
+        self._any = self._noted and bool(self._one("SELECT count(*) FROM prefix_shared"))
 
     def note(self, requests: Iterable[Request]) -> None:
         """Keep the ends of these requests."""
@@ -98,7 +102,7 @@ class PrefixLedger:
             if request.ends[-1].id not in self._seen:
                 self._add(request.ends, request.model, nodes)
         if leaves:
-            self._any = True
+            self._noted = True
             self._db.executemany("INSERT INTO prefix_seen VALUES (?, ?, ?, ?, ?, ?)", nodes)
             self._db.executemany("INSERT INTO prefix_leaf VALUES (?, ?)", leaves)
 
@@ -115,14 +119,25 @@ class PrefixLedger:
 
     def count(self, *, ttl: str = "auto", concurrency: int = 1) -> None:
         """Sum up, after identical requests were found. ttl: the job's; `auto` goes by how far apart uses lie."""
-        if self._any:
+        if self._noted:
             self._db.execute(_NODES)
-            self._db.execute(_LEAVES)
-            for depth in range(self._one("SELECT coalesce(max(depth), 0) FROM prefix"), 0, -1):
-                self._db.execute(_UP, (depth,))
-            self._db.execute(_USES)
-            self._db.execute(_SHARED)
+            self._tally()
         self.ttl = self._chosen_ttl(ttl, concurrency)
+
+    def count_again(self) -> None:
+        """Sum up anew, after requests were left out. Prefixes live as long as before."""
+        if self._noted:
+            for table in ("prefix_tally", "prefix_use", "prefix_shared"):
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 (constants)
+            self._known.clear()
+            self._tally()
+
+    def _tally(self) -> None:
+        self._db.execute(_LEAVES)
+        for depth in range(self._one("SELECT coalesce(max(depth), 0) FROM prefix"), 0, -1):
+            self._db.execute(_UP, (depth,))
+        self._db.execute(_USES)
+        self._db.execute(_SHARED)
         self._any = bool(self._one("SELECT count(*) FROM prefix_shared"))
 
     def _chosen_ttl(self, ttl: str, concurrency: int) -> str:

@@ -11,7 +11,7 @@ from runner.errors import Position, Problem
 
 MOST: Final = 20
 _PER_PLACE: Final = 3
-"""A misspelt variable fails in every row: three of them say it."""
+"""A misspelt variable fails in every row: where there are many, three of them say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class ProblemList:
 
 class _Counted:
     def __init__(self) -> None:
+        self._all: list[Problem] = []
         self._shown: list[Problem] = []
         self._places: dict[tuple[str, Position | None], int] = {}
         self._more = 0
@@ -67,6 +68,8 @@ class _Counted:
         if problem in self._recent:
             return  # the same row, in another cell or repeat
         self._recent.append(problem)
+        if len(self._all) < MOST:
+            self._all.append(problem)
         place = (problem.rule, problem.where)
         seen = self._places.get(place, 0)
         if (seen >= _PER_PLACE and problem.where is not None) or not self.room:
@@ -76,7 +79,8 @@ class _Counted:
         self._shown.append(problem)
 
     def listed(self) -> list[Problem]:
-        if not self._more:
-            return self._shown
+        """All of a few problems; of many, what is alike is counted."""
+        if len(self._shown) + self._more <= MOST:
+            return self._all
         more = f"… and {self._more:,} more {'problem' if self._more == 1 else 'problems'} like these"
         return [*self._shown, Problem("more-problems", more, severity=self._shown[0].severity)]

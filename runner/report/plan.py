@@ -7,28 +7,31 @@ from typing import Any
 
 import orjson
 
-from runner.models.estimate import ModelCost, PlanCost, halved, in_sum
+from runner.models.estimate import Budgeted, ModelCost, PlanCost, halved, in_sum
+from runner.prompts.changes import Changes
 from runner.records import CachePlan, Plan
+from runner.report.plan_changes import changes_json, changes_lines
 from runner.report.problems import problems_text
 from runner.report.words import count, money, table
 
 
-def plan_text(job: str, plan: Plan, cost: PlanCost, *, done: int = 0, command: str = "") -> str:
-    """The plan for people. done: requests that an unfinished run has answered already; command: how to run it."""
+def plan_text(job: str, plan: Plan, cost: PlanCost, *, changes: Changes | None = None, command: str = "") -> str:
+    """The plan for people. changes: against earlier runs, None without any; command: how to run it."""
     lines = [f"{job}: {count(plan.requests, 'request')} = {_product(plan)}"]
     if plan.identical:
         lines.append(f"  {plan.identical:,} identical to an earlier one: sent once, answered for all")
     if plan.bad:
         lines.append(f"  {count(plan.bad, 'request')} cannot be sent and will be reported as failed")
-    if done:
-        lines.append(f"  goes on with an unfinished run: {done:,} answered, {plan.requests - done:,} left (below: all)")
+    lines += changes_lines(changes)
     if cost.models:
         lines += ["", cost_table(cost.models), *cost_notes(cost)]
-    if plan.fallbacks:
+    if plan.fallbacks and cost.models:
         who = " or ".join(plan.fallbacks)
         lines.append(f"  what {who} declines goes to a fallback model, at its price; `fallbacks: off` turns that off")
     if plan.cache is not None:
         lines += ["", cache_text(plan.cache, cost)]
+    if cost.budget is not None:
+        lines += ["", *budget_lines(cost.budget, cost.most_usd)]
     warnings = problems_text([*plan.problems, *plan.warnings])
     lines += ["", warnings] if warnings else []
     return "\n".join([*lines, "", f"next     {command}"]) if command else "\n".join(lines)
@@ -44,13 +47,26 @@ def cache_text(cache: CachePlan, cost: PlanCost) -> str:
     return f"cache    {writes}, {cache.ttl}), {reads}{worth}"
 
 
-def plan_json(job: str, plan: Plan, cost: PlanCost, *, done: int = 0) -> str:
+def budget_lines(budget: Budgeted, most: float | None) -> list[str]:
+    """Whether the cap may end the run, and whether it holds the number of requests in flight down."""
+    end = "all of it may cost more" if most is None else f"all of it costs {money(most)} at most"
+    if most is not None and most > budget.usd:
+        end = f"all of it may cost up to {money(most)}, and the run stops at the cap"
+    held, lines = budget.reserved, [f"budget   {money(budget.usd)} over all sittings; {end}"]
+    if 0 < budget.at_once < budget.wanted:
+        few = f"  only {count(budget.at_once, 'request')} at once instead of {budget.wanted:,}"
+        lines.append(f"{few}: the worst case of each is put aside, {money(held.mean)} on average; {held.lower}")
+    return lines
+
+
+def plan_json(job: str, plan: Plan, cost: PlanCost, *, changes: Changes | None = None) -> str:
     """The same as one JSON object on one line."""
     tree: dict[str, Any] = {
         "job": job,
         "plan_hash": plan.hash,
         **{name: getattr(plan, name) for name in ("requests", "rows", "cells", "repeat", "identical", "bad")},
-        "done": done,
+        "done": changes.answered if changes else 0,
+        "changes": changes_json(changes),
         "cache": plan.cache and {name: getattr(plan.cache, name) for name in plan.cache.__slots__},
         "fallbacks": list(plan.fallbacks),
         "models": [one.to_json() for one in cost.models],
@@ -58,6 +74,8 @@ def plan_json(job: str, plan: Plan, cost: PlanCost, *, done: int = 0) -> str:
         "earlier_results": cost.earlier,
         "counted_requests": cost.counted,
         "notes": list(cost.notes),
+        "most_usd": cost.most_usd,
+        "budget": cost.budget and cost.budget.to_json(),
         "problems": [
             {
                 "rule": one.rule,

@@ -34,9 +34,14 @@ def _good(run: Mapping[str, Any]) -> str:
 
 def _remarks(run: Mapping[str, Any]) -> str:
     sittings = len(run["sittings"])
+    shard, parent, merged = run.get("shard"), run.get("parent"), run.get("merged")
     remarks = [
+        "pinned" if run.get("pinned") else "",
         "simulated" if run["simulated"] else "",
-        "some rows" if run["limited"] else "",
+        f"shard {shard['k']}/{shard['of']}" if shard else "",
+        "some rows" if run["limited"] and not (shard and not shard["limited"]) else "",
+        f"retry of {parent}" if parent else "",
+        f"{len(merged):,} runs joined" if merged else "",
         f"{sittings} sittings" if sittings > 1 else "",
     ]
     return ", ".join(remark for remark in remarks if remark)

@@ -19,6 +19,9 @@ def show_run_text(run: Mapping[str, Any], usage: Mapping[str, Any] | None = None
     facts = {
         "run": f"{run['run']} of {run['job']}{' (simulated)' if run['simulated'] else ''}",
         "state": state(run),
+        "shard": "{k}/{of}".format(**run["shard"]) if run.get("shard") else "",
+        "retry of": _retried(run),
+        "joined": ", ".join(one["run"] for one in run.get("merged") or ()),
         "requests": count(plan["requests"], "request"),
         "spec": f"{run['spec']['path']} (sha256 {run['spec']['sha256'][:12]})",
         "commit": run["git"]["commit"] or "",
@@ -35,6 +38,11 @@ def show_run_text(run: Mapping[str, Any], usage: Mapping[str, Any] | None = None
         facts["tokens"] = f"{prompt:,} in, {tokens['output']:,} out"
         facts["cost"] = money(usage["cost"]["usd"])
     return _facts(facts)
+
+
+def _retried(run: Mapping[str, Any]) -> str:
+    statuses = ", ".join(run["retry"]["statuses"]) if run.get("retry") else ""
+    return f"{run['parent']} ({statuses})" if run.get("parent") else ""
 
 
 def show_text(result: Mapping[str, Any]) -> str:
@@ -60,9 +68,14 @@ def show_text(result: Mapping[str, Any]) -> str:
         lines.append(f"{'next':<11}{tip}")
     lines += _attempts(result)
     lines += [f"{'row':<11}{_json(result['row'])}"] if result["row"] else []
+    lines += [_tool_call(call) for call in result.get("tool_calls") or ()]
     if result["text"] is not None:
         lines += ["", printable(result["text"])]
     return "\n".join(lines)
+
+
+def _tool_call(call: Mapping[str, Any]) -> str:
+    return f"{'calls':<11}{one_line(str(call.get('name')))} {_json(call.get('input'))}"
 
 
 def _facts(facts: Mapping[str, str]) -> str:

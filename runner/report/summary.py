@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import floor
 from pathlib import Path, PurePath
 
 import orjson
@@ -21,7 +22,7 @@ def summary_text(summary: Summary, cause: Failure | None = None, *, command: str
 
     elsewhere: the `--output-dir` a later command needs to find this run; "" when it looks there by itself.
     """
-    lines = [_headline(summary)]
+    lines = [_headline(summary), *_limit_lines(summary)]
     if cause:
         lines += _cause_lines(summary, cause)
     for group in summary.groups[:GROUPS_SHOWN]:
@@ -30,17 +31,19 @@ def summary_text(summary: Summary, cause: Failure | None = None, *, command: str
     if hidden > 0:
         lines.append(f"  … and {count(hidden, 'more cause')}")
     lines += [f"  note: {note}" for note in summary.notes]
-    lines += [f"  cache: {finding}" for finding in summary.cache_audit]
-    facts = {"tokens": _tokens(summary), "cache": _cache(summary), "cost": _cost(summary), "time": _time(summary)}
+    cache = "cache, this sitting" if summary.continued else "cache"  # bodies of earlier sittings are not kept
+    lines += [f"  {cache}: {finding}" for finding in summary.cache_audit]
+    facts = {"checks": _checks(summary)}
+    facts |= {"tokens": _tokens(summary), "cache": _cache(summary), "cost": _cost(summary), "time": _time(summary)}
     facts["results"] = _results(summary)
     facts["next"] = next_step(summary, command, elsewhere)
     lines += [f"{name:<9}{value}" for name, value in facts.items() if value]
     return "\n".join(lines)
 
 
-def cause_text(summary: Summary, cause: Failure) -> str:
+def cause_text(summary: Summary, cause: Failure | None) -> str:
     """Why a run ended early, alone."""
-    return "\n".join([_headline(summary), *_cause_lines(summary, cause)])
+    return "\n".join([_headline(summary), *_limit_lines(summary), *(_cause_lines(summary, cause) if cause else ())])
 
 
 def summary_json(summary: Summary) -> str:
@@ -55,11 +58,19 @@ def _headline(summary: Summary) -> str:
         parts.append(f"{summary.left:,} left")
     if summary.end not in ("complete", ""):
         parts.append(f"stopped: {summary.end}")
-    if summary.reused:
-        parts.append(f"{summary.reused:,} identical, sent once")
+    parts += _known(summary)
     if parts:
         text += f" ({', '.join(parts)})"
     return f"{text}\n  simulated: no model was asked and nothing was paid" if summary.simulated else text
+
+
+def _known(summary: Summary) -> list[str]:
+    """What was not sent: answers of earlier runs, and requests that are equal to another one of this run."""
+    parts, earlier = [], summary.reused - summary.identical
+    if earlier:
+        parts = [f"{earlier:,} reused", f"{summary.sent:,} sent"]
+        parts += [] if summary.sent else ["$0.00"]
+    return [*parts, f"{summary.identical:,} identical, sent once"] if summary.identical else parts
 
 
 def _group_lines(group: Group) -> list[str]:
@@ -68,6 +79,13 @@ def _group_lines(group: Group) -> list[str]:
     lines = [f"  {group.count:,} {label}{message} (such as `{one_line(group.example, 60)}`)"]
     tip = advice(group.status, group.kind)
     return [*lines, f"    {tip}"] if tip else lines
+
+
+def _limit_lines(summary: Summary) -> list[str]:
+    """Which limit of the user's ended it, and what to raise."""
+    if summary.limit is None:
+        return []
+    return [f"  stopped at {summary.limit.what}", f"    {summary.limit.next}"]
 
 
 def _cause_lines(summary: Summary, cause: Failure) -> list[str]:
@@ -81,6 +99,15 @@ def _cause_lines(summary: Summary, cause: Failure) -> list[str]:
     elif cause.error_type and cause.kind not in [group.kind for group in summary.groups]:
         lines.append(f"    {advice('failed', cause.kind)}")
     return lines
+
+
+def _checks(summary: Summary) -> str:
+    """How the written checks came out; a share that is not enough is never rounded up to what was wanted."""
+    words = {True: "passed", False: "failed"}
+    return "; ".join(
+        f"{check.name} {floor(check.got * 100) / 100:g}%, wanted {check.wanted}: {words[check.passed]}"
+        for check in summary.checks
+    )
 
 
 def _tokens(summary: Summary) -> str:
@@ -117,12 +144,16 @@ def _cost(summary: Summary) -> str:
         text = f"unknown: no price for {models} (write it under `prices:`); the rest cost {money(summary.priced_usd)}"
     else:
         text = money(summary.cost_usd)
+    if summary.overhead_requests:
+        text += f", of which {money(summary.overhead_usd)} for {count(summary.overhead_requests, 'cache warm-up')}"
     if summary.simulated:
         text += " had it been real"
     if summary.maybe_billed_attempts:
         most = f" up to {money(summary.maybe_billed_usd)}" if summary.maybe_billed_usd is not None else ""
         attempts = count(summary.maybe_billed_attempts, "attempt")
         text += f"; {attempts} without an outcome may have been billed{most}"
+    if summary.max_cost_usd is not None:
+        text += f"; {money(summary.left_usd)} left of max_cost {money(summary.max_cost_usd)}"
     return text
 
 

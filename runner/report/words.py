@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+
+from runner.models.dollars import dollars
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -15,10 +16,7 @@ def money(usd: float | None) -> str:
     """Dollars: cents from a dollar on, two significant digits below; `unknown` without a price."""
     if usd is None:
         return "unknown"
-    if usd == 0 or abs(usd) >= 1:
-        return f"${usd:,.2f}" if usd else "$0"
-    digits = max(2, 1 - math.floor(math.log10(abs(usd))))
-    return f"${usd:.{digits}f}"
+    return dollars(usd)
 
 
 def duration(seconds: float) -> str:

@@ -32,7 +32,7 @@ from runner.simulator.files import Files
 from runner.simulator.files_api import answer_files
 from runner.simulator.headers import check_credentials, check_read, page_size
 from runner.simulator.limits import Limits
-from runner.simulator.log import SHOWN_HEADERS, Entry, RequestLog
+from runner.simulator.log import LOG_PATH, SHOWN_HEADERS, Entry, RequestLog
 from runner.simulator.markers import number
 from runner.simulator.tokens import input_tokens
 from runner.simulator.wire import Wire
@@ -57,16 +57,16 @@ class Api:
         self._cache = Cache(clock)
         self._files = Files(clock)
         self._diagnostics = Diagnostics()
+        self._rng = random.Random(config.seed)  # noqa: S311 - it simulates
         self._session = f"{rng.getrandbits(48):012x}"
         self._routes: dict[str, tuple[str, Route]] = {
             "/v1/messages": ("POST", self._messages),
             "/v1/messages/count_tokens": ("POST", self._count_tokens),
             "/v1/models": ("GET", self._models),
             "/v1/models/": ("GET", self._model),
-            "/simulator/log": ("GET", self._log),
+            LOG_PATH: ("GET", self._log),
         }
         self._requests = 0
-        self._ordinal = 0
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The handler of every request; logs each exactly once, when its last byte was written or could not be."""
@@ -77,6 +77,7 @@ class Api:
         except ConnectionError:
             wire.entry.outcome = "abandoned"
         finally:
+            wire.entry.ended = self._clock()
             self.log.add(wire.entry)
         return wire.response or web.Response()
 
@@ -119,9 +120,8 @@ class Api:
         return validate.parse(raw), version, read_betas(headers.get("anthropic-beta"))
 
     async def _messages(self, wire: Wire) -> None:
-        self._ordinal += 1
         entry = wire.entry
-        entry.ordinal = self._ordinal
+        entry.ordinal = self.log.number()
         body, version, betas = await self._body(wire)
         validate.check_create(body, version=version, betas=betas)
         self._files.check(body)
@@ -139,7 +139,8 @@ class Api:
         return replace(asked, cache=self._cache.use(body)) if asked.breakpoints else asked
 
     async def _delay(self, asked: messages.Asked, fault: str | None) -> None:
-        seconds = self.config.latency + (self.config.cache_write_seconds if asked.cache.written else 0)
+        latency = self.config.latency * (1 + self.config.jitter * self._rng.uniform(-1, 1))
+        seconds = latency + (self.config.cache_write_seconds if asked.cache.written else 0)
         if fault == "slow":
             asked_for = number(asked.markers.get("slow", ""))
             seconds += self.config.slow_seconds if asked_for is None else asked_for
@@ -178,7 +179,7 @@ class Api:
         if asked.stream:
             await wire.stream(message, limits, fault)
         else:
-            await wire.message(orjson.dumps(message), after, fault)
+            await wire.message(orjson.dumps(message), after if self.config.limit_headers == "end" else limits, fault)
 
     def _message(self, asked: messages.Asked, *, refused: bool) -> dict[str, Any]:
         """The reply, whose beginning lets others read what it wrote to the cache."""
@@ -223,7 +224,8 @@ class Api:
         await answer_files(wire, self._files, page_size(wire.request.query.get("limit")))
 
     async def _log(self, wire: Wire) -> None:
-        await wire.json(self.log.to_json())
+        after = wire.request.query.get("after", "")
+        await wire.json(self.log.to_json(int(after) if after.isdecimal() else None))
 
 
 def _note_usage(entry: Entry, usage: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 RETRYABLE_KINDS = ("rate_limited", "overloaded", "server_error", "dropped", "cut_body", "timeout",
                    "stream_overload", "dropped_stream", "truncated_stream")  # fmt: skip
@@ -34,9 +35,15 @@ class SimulatorConfig:
     """How the simulator behaves; the default is an account without limits that never fails and answers at once.
 
     latency: seconds before the first byte of a reply or fault; errors of validation and limits come at once.
+    jitter: share by which latency varies to either side, from request to request.
     cache_write_seconds: what a request takes longer that writes to the prompt cache; nobody reads it before.
     requests_per_minute, input_tokens_per_minute, output_tokens_per_minute: per model; None is no limit, no headers.
     burst_requests, burst_input_tokens, burst_output_tokens: what a full bucket holds; None is one minute's worth.
+    limit_change: (seconds after the first request, factor): from then on limits and bursts are so many times as large.
+    others: the share of every limit that somebody else on the account uses, evenly.
+    limit_headers: whether a plain reply shows what remained when it ended or when its request came, or no reply nor 429
+    shows anything. minute_headers: they tell of a whole minute's worth although bursts are smaller.
+    retry_after: whether a 429 says how long to wait.
     faults: kind → probability; they sum to 1 or less.
     fault_rate, fault_kinds: this share of requests fails, and every kind comes up equally often.
     fault_at: kind → places among the POST /v1/messages requests, counted from 1 in order of arrival.
@@ -47,6 +54,7 @@ class SimulatorConfig:
     """
 
     latency: float = 0.0
+    jitter: float = 0.0
     cache_write_seconds: float = 0.02
     requests_per_minute: int | None = None
     input_tokens_per_minute: int | None = None
@@ -54,6 +62,11 @@ class SimulatorConfig:
     burst_requests: int | None = None
     burst_input_tokens: int | None = None
     burst_output_tokens: int | None = None
+    limit_change: tuple[float, float] | None = None
+    others: float = 0.0
+    limit_headers: Literal["end", "start", "none"] = "end"
+    minute_headers: bool = False
+    retry_after: bool = True
     faults: Mapping[str, float] = field(default_factory=dict)
     fault_rate: float = 0.0
     fault_kinds: tuple[str, ...] = RETRYABLE_KINDS
@@ -74,6 +87,10 @@ class SimulatorConfig:
             raise ValueError("fault probabilities must lie between 0 and 1 and sum to at most 1")
         if any(limit is not None and limit < 1 for limit in self._limits()):
             raise ValueError("limits and bursts must be 1 or more")
+        if not (0 <= self.others < 1 and 0 <= self.jitter <= 1):
+            raise ValueError("somebody else's share must be 0 or more and less than 1, and jitter between 0 and 1")
+        if self.limit_change is not None and min(self.limit_change) <= 0:
+            raise ValueError("limits must change after some seconds, to more than nothing")
 
     def _limits(self) -> tuple[int | None, ...]:
         return (

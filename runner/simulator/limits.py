@@ -5,12 +5,13 @@ cache writes but not cache reads; output counts what was produced, not max_token
 headers' `reset` is when the bucket is full again (RFC 3339), token remainders are rounded to thousands, and the
 `tokens-*` ones sum up input and output. Guesses: a refused request costs nothing, a bucket holds a minute's worth
 unless told otherwise, small remainders are exact, a request larger than the whole bucket passes when the bucket is
-full, and output is paid after the fact."""
+full, and output is paid after the fact. What the headers show, and when it is counted, is documented nowhere: the
+config has the ways that other servers do it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,27 +24,41 @@ _WORDS = {"requests": "requests", "input-tokens": "input tokens", "output-tokens
 
 @dataclass
 class Bucket:
-    """`level` of `capacity` at `at` (seconds), refilled at `limit` a minute; it may be overdrawn."""
+    """`level` of `capacity` at `at` (seconds), refilled at `limit` a minute; it may be overdrawn.
+
+    others: the share of the refill that somebody else takes.
+    """
 
     limit: int
     capacity: float
     at: float
     level: float
+    others: float = 0.0
 
     def refill(self, now: float) -> None:
-        self.level = min(self.capacity, self.level + max(0.0, now - self.at) * self.limit / 60)
-        self.at = now
+        gained = max(0.0, now - self.at) * self.limit / 60 * (1 - self.others)
+        self.level = min(self.capacity, self.level + gained)
+        self.at = max(now, self.at)
+
+    def change(self, factor: float) -> None:
+        """Another limit from now on."""
+        self.limit = max(1, round(self.limit * factor))
+        self.capacity = max(1.0, self.capacity * factor)
+        self.level = min(self.level, self.capacity)
 
     def wait(self, amount: float) -> float:
         """Seconds until so much can be taken, 0 when it can be now."""
-        return max(0.0, (min(amount, self.capacity) - self.level) * 60 / self.limit)
+        return max(0.0, (min(amount, self.capacity) - self.level) * 60 / self.limit / (1 - self.others))
 
     def full_in(self) -> float:
         return (self.capacity - self.level) * 60 / self.limit
 
 
 class Limits:
-    """The buckets of every model asked so far. clock: seconds since 1970."""
+    """The buckets of every model asked so far. clock: seconds since 1970.
+
+    shown: those that headers tell of, where these are others.
+    """
 
     def __init__(self, config: SimulatorConfig, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -57,6 +72,10 @@ class Limits:
             if limit is not None
         ]
         self._models: dict[str, dict[str, Bucket]] = {}
+        self._shown: dict[str, dict[str, Bucket]] = {}
+        self._config = config
+        self._change_at: float | None = None
+        self._changed = config.limit_change is None
 
     def take(self, model: str, input_tokens: int) -> dict[str, str]:
         """Take a request and its input, or raise Rejected 429 with retry-after; both with the limits' headers."""
@@ -69,27 +88,56 @@ class Limits:
         if waits[longest] > 0:
             raise self._rejected(model, longest, waits[longest])
         for name in ("requests", "input-tokens"):
-            if name in buckets:
-                buckets[name].level -= needs[name]
-        return self._headers(buckets)
+            self._take(model, name, needs[name])
+        return self._headers(model)
 
     def spend(self, model: str, output_tokens: int) -> dict[str, str]:
         """Take what was produced; the headers as they are then."""
         if not self._sizes:
             return {}
-        buckets = self._refilled(model)
-        if "output-tokens" in buckets:
-            buckets["output-tokens"].level -= output_tokens
-        return self._headers(buckets)
+        self._refilled(model)
+        self._take(model, "output-tokens", output_tokens)
+        return self._headers(model)
+
+    def _take(self, model: str, name: str, amount: float) -> None:
+        for buckets in (self._models[model], self._shown.get(model, {})):
+            if name in buckets:
+                buckets[name].level -= amount
 
     def _refilled(self, model: str) -> dict[str, Bucket]:
         now = self._clock()
         if model not in self._models:
-            self._models[model] = {name: Bucket(limit, burst, now, burst) for name, limit, burst in self._sizes}
-        buckets = self._models[model]
-        for bucket in buckets.values():
+            self._open(model, now)
+        self._change(now)
+        for bucket in (*self._models[model].values(), *self._shown.get(model, {}).values()):
             bucket.refill(now)
-        return buckets
+        return self._models[model]
+
+    def _open(self, model: str, now: float) -> None:
+        others = self._config.others
+        factor = self._config.limit_change[1] if self._changed and self._config.limit_change else 1.0
+        self._models[model] = {name: Bucket(limit, burst, now, burst, others) for name, limit, burst in self._sizes}
+        if self._config.minute_headers:
+            self._shown[model] = {name: Bucket(limit, limit, now, limit, others) for name, limit, _ in self._sizes}
+        if factor != 1.0:
+            self._each(lambda bucket: bucket.change(factor), [model])
+
+    def _change(self, now: float) -> None:
+        """Once the time has come, every limit becomes another one."""
+        if self._changed or self._config.limit_change is None:
+            return
+        seconds, factor = self._config.limit_change
+        if self._change_at is None:
+            self._change_at = now + seconds
+        if now >= self._change_at:
+            moment, self._changed = self._change_at, True
+            self._each(lambda bucket: bucket.refill(moment), self._models)
+            self._each(lambda bucket: bucket.change(factor), self._models)
+
+    def _each(self, do: Callable[[Bucket], None], models: Iterable[str]) -> None:
+        for model in models:
+            for bucket in (*self._models[model].values(), *self._shown.get(model, {}).values()):
+                do(bucket)
 
     def _rejected(self, model: str, name: str, wait: float) -> Rejected:
         buckets = self._models[model]
@@ -97,11 +145,15 @@ class Limits:
             f"This request would exceed your organization's rate limit of {buckets[name].limit:,} {_WORDS[name]} per "
             f"minute (model: {model}). For details, refer to: https://docs.claude.com/en/api/rate-limits."
         )
-        headers = {"retry-after": str(math.ceil(wait)), **self._headers(buckets)}
+        after = {"retry-after": str(math.ceil(wait))} if self._config.retry_after else {}
+        headers = {**after, **self._headers(model)}
         return Rejected(message, status=429, type="rate_limit_error", headers=headers)
 
-    def _headers(self, buckets: dict[str, Bucket]) -> dict[str, str]:
+    def _headers(self, model: str) -> dict[str, str]:
         headers: dict[str, str] = {}
+        if self._config.limit_headers == "none":
+            return headers
+        buckets = self._shown.get(model) or self._models[model]
         for name, bucket in buckets.items():
             headers.update(_shown(name, bucket.limit, bucket.level, bucket.at + bucket.full_in()))
         tokens = [bucket for name, bucket in buckets.items() if name != "requests"]

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
+from runner.errors import Position, SpecError
 from runner.records import Json
 from runner.spec.caching import control_of
 from runner.spec.document import Path
@@ -46,8 +48,25 @@ def compile_item(value: Json, path: Path, compiler: Compiler) -> list[Any]:
             item = _compiled_map(normal_item(value), path, compiler)
         if isinstance(item.get("path"), str):
             _look(item["path"], (*path, "path") if isinstance(value, Mapping) else path, compiler)
+        if isinstance(item.get("url"), str):
+            check_url(item["url"], at)
         return [{**item, "at": at}]
     return []
+
+
+def check_url(url: str, at: Position | None) -> None:
+    """https://platform.claude.com/docs/en/build-with-claude/vision: the API fetches it, and https only."""
+    step = "save the file in the project and attach its path"
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and url.isprintable() and " " not in url
+    except ValueError:
+        raise SpecError("the URL cannot be read", where=at, next=step, rule="wrong-value") from None
+    if parts.scheme != "https" or not usable:
+        what = f"`{url[:100]}` is no https URL, and the API fetches no other"
+        raise SpecError(what, where=at, next=step, rule="wrong-value")
+    if parts.username is not None or parts.password is not None:
+        raise SpecError("the URL holds a user name or password", where=at, next=step, rule="credential")
 
 
 def plain_item(written: str) -> dict[str, Json]:

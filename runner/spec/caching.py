@@ -30,6 +30,7 @@ def cache_spec(tree: Mapping[str, Json], doc: Document, *, marked: bool) -> Cach
         mode=cast(Literal["shared", "automatic", "manual", "off"], mode),
         ttl=parts.get("ttl", "auto"),
         diagnose=parts.get("diagnose", False),
+        warm_up=parts.get("warm_up", False),
         where=None if written is None else doc.key_where(("cache",)),
     )
 
@@ -53,7 +54,9 @@ def marked_text(text: Any, written: Mapping[str, Json]) -> Any:
 
 def marks_in(tree: Any) -> Iterator[Mapping[str, Json]]:
     """Every `cache_control` in the request fields of a cell, in the order of its body."""
-    for name in ("tools", "system", "attachments", "messages"):
+    for tool in tree.get("tools") or ():
+        yield from _marks({name: tool[name] for name in ("cache", "cache_control") if name in tool})
+    for name in ("system", "attachments", "messages"):
         yield from _marks(tree.get(name))
 
 

@@ -58,6 +58,7 @@ class Explainer:
             "const": self._wrong_value,
             "dependentRequired": self._alone,
             "enum": self._wrong_value,
+            "exclusiveMinimum": self._out_of_range,
             "maximum": self._out_of_range,
             "minimum": self._out_of_range,
             "minItems": self._empty,
@@ -68,6 +69,7 @@ class Explainer:
             "pattern": self._pattern,
             "required": self._missing,
             "type": self._type,
+            "uniqueItems": self._twice,
         }
 
     def explain(self, error: Error) -> Iterator[Found]:
@@ -175,13 +177,18 @@ class Explainer:
         yield Found("reserved-name", what, self._path(error), "choose another name", at_key=_of_a_name(error))
 
     def _out_of_range(self, error: Error) -> Iterator[Found]:
-        least = "at least" if error.validator == "minimum" else "at most"
-        what = f"expected {least} {error.validator_value:,}, got {quoted(error.instance)}"
+        bound = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}[error.validator]
+        what = f"expected {bound} {error.validator_value:,}, got {quoted(error.instance)}"
         yield Found("out-of-range", what, self._path(error))
 
     def _empty(self, error: Error) -> Iterator[Found]:
         noun = {"minItems": "list", "minLength": "string", "minProperties": "map"}[error.validator]
         yield Found("empty-value", f"this {noun} is empty", self._path(error), "fill it, or remove the key")
+
+    def _twice(self, error: Error) -> Iterator[Found]:
+        again = next((i for i, item in enumerate(error.instance) if item in error.instance[:i]), 0)
+        what = f"{quoted(error.instance[again])} stands here twice"
+        yield Found("not-allowed", what, (*self._path(error), again), "remove one of them")
 
     def _anything_else(self, error: Error) -> Iterator[Found]:
         yield Found("wrong-value", error.message, self._path(error))
@@ -218,7 +225,7 @@ def _groups(error: Error) -> dict[int, list[Error]]:
 def _fits(group: Iterable[Error]) -> bool:
     """Whether a branch with these complaints takes values of this type at all."""
     at_root = [error for error in group if not error.relative_path]
-    if any(error.validator == "type" for error in at_root):
+    if any(error.validator in ("type", "const") for error in at_root):  # `auto` is not meant by anything else
         return False
     return all(any(map(_fits, _groups(error).values())) for error in at_root if error.validator == "anyOf")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from runner.spec.template import Expression, Template, Templates
 
 DEFAULT_MAX_TOKENS: Final = 16_000
-DEFAULT_CONCURRENCY: Final = 20
 MAX_CELLS: Final = 10_000
 
 REQUEST_FIELDS: Final = (
@@ -127,13 +127,73 @@ class InputSource:
 
 
 @dataclass(frozen=True)
-class RunSpec:
-    """How requests are sent; none of it changes an answer or a key. concurrency: requests in flight at once."""
+class Limits:
+    """Rates that the author wants to stay below, a minute and model; None: as much as the account allows."""
 
-    concurrency: int = DEFAULT_CONCURRENCY
+    requests_per_minute: int | None = None
+    input_tokens_per_minute: int | None = None
+    output_tokens_per_minute: int | None = None
+
+
+@dataclass(frozen=True)
+class MaxCost:
+    """A cap in US dollars. best_effort: what has no price or no bound is sent all the same, outside of the cap."""
+
+    usd: float
+    best_effort: bool = False
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """Whether earlier runs' answers serve again. max_age: in seconds. written: the author said so in the spec."""
+
+    on: bool = True
+    max_age: float | None = None
+    written: bool = False
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What results hold beside the answer. row: the columns, True for all."""
+
+    response: bool = True
+    row: bool | tuple[str, ...] = True
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """How requests are sent; none of it changes an answer or a key.
+
+    concurrency: the most requests in flight, None to find out. confirm_above: US dollars. deadline, grace: seconds.
+    """
+
+    concurrency: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    max_cost: MaxCost | None = None
+    confirm_above: float | None = None
+    deadline: float | None = None
     request_timeout: Timeout = field(default_factory=Timeout)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    reuse: Reuse = field(default_factory=Reuse)
     stream: StreamMode = "auto"
+    durability: Literal["normal", "strict"] = "normal"
+    grace: float = 30.0
+    keep: Keep = field(default_factory=Keep)
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What the results of a run must satisfy. ok: how many percent of the requests need a good answer.
+
+    written: as the author wrote them, None when nothing was written.
+    """
+
+    ok: Fraction = Fraction(100)
+    written: tuple[Mapping[str, Json], ...] | None = None
+
+    def passed(self, good: int, total: int) -> bool:
+        """Whether so many good answers are enough; exact, also for very many requests."""
+        return good * 100 >= self.ok * total
 
 
 @dataclass(frozen=True)
@@ -150,12 +210,13 @@ class CacheSpec:
     """How prompts are cached; none of it is part of a key. where: of what the author wrote, None when nothing.
 
     ttl: how long a prefix lives unused; `auto` is decided by the plan. diagnose: ask the API why it missed.
-    varying: what keeps the shared part from being shared.
+    warm_up: write each prefix with a request of its own. varying: what keeps the shared part from being shared.
     """
 
     mode: Literal["shared", "automatic", "manual", "off"] = "shared"
     ttl: Literal["auto", "5m", "1h"] = "auto"
     diagnose: bool = False
+    warm_up: bool = False
     where: Position | None = None
     varying: tuple[Varying, ...] = ()
 
@@ -194,6 +255,7 @@ class JobSpec:
     inputs: tuple[InputSource, ...] = ()
     repeat: int = 1
     run: RunSpec = field(default_factory=RunSpec)
+    checks: Checks = field(default_factory=Checks)
     cache: CacheSpec = field(default_factory=CacheSpec)
     client: ClientSpec = field(default_factory=ClientSpec)
     prices: PriceTable = LIST_PRICES

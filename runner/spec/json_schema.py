@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from runner.records import Json
 from runner.spec.document import Path
 
-_MAPS: Final = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
+_MAPS: Final = ("properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions")
 _LISTS: Final = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE: Final = (
     "items", "additionalItems", "unevaluatedItems", "contains", "additionalProperties", "unevaluatedProperties",

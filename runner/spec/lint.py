@@ -20,8 +20,10 @@ from runner.spec import (
     lint_output,
     lint_prices,
     lint_providers,
+    lint_reuse,
     lint_services,
     lint_tools,
+    lint_warm_up,
 )
 from runner.spec.lint_facts import CellFacts, JobFacts
 
@@ -35,7 +37,9 @@ CELL_RULES = (
     *lint_output.RULES,
     *lint_media.RULES,
     *lint_cache.RULES,
+    *lint_warm_up.RULES,
     *lint_providers.RULES,
+    *lint_reuse.RULES,
 )
 JOB_RULES = (*lint_job.RULES, *lint_prices.RULES)
 

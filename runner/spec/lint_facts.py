@@ -26,7 +26,10 @@ def is_literal(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class CellFacts:
-    """One cell. broken: top-level keys that have problems already; a rule does not guess about those."""
+    """One cell. broken: top-level keys that have problems already; a rule does not guess about those.
+
+    reuse_written: whether the author says if answers serve again.
+    """
 
     fields: Mapping[str, Field]
     doc: Document
@@ -35,6 +38,7 @@ class CellFacts:
     broken: Collection[str] = ()
     cache: CacheSpec = CacheSpec()  # noqa: RUF009 - frozen
     client: ClientSpec = ClientSpec()  # noqa: RUF009 - frozen
+    reuse_written: bool = False
 
     def literal(self, name: str) -> Any:
         """The field's value; None when it is not set or only known once rendered."""

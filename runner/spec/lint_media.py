@@ -22,7 +22,7 @@ def attachments_or_messages(facts: CellFacts) -> Iterator[Problem]:
 
 
 def only_files_are_uploaded(facts: CellFacts) -> Iterator[Problem]:
-    for name, place, item in _items(facts):
+    for name, place, item in attached_items(facts):
         if item.get("upload") and "path" not in item and "value" not in item:
             what = "only a file is uploaded, and this item has no `path`"
             yield facts.report("not-allowed", what, name, *place, "upload", next="remove `upload`, or write `path: …`")
@@ -33,7 +33,7 @@ def only_files_are_uploaded(facts: CellFacts) -> Iterator[Problem]:
 
 def images_have_no_words(facts: CellFacts) -> Iterator[Problem]:
     """Titles, contexts and citations belong to documents; where only the file tells an image, planning says it."""
-    for name, place, item in _items(facts):
+    for name, place, item in attached_items(facts):
         for word in ("title", "context", "citations"):
             if item.get("type") == "image" and word in item:
                 what = f"an image takes no `{word}`"
@@ -41,7 +41,7 @@ def images_have_no_words(facts: CellFacts) -> Iterator[Problem]:
 
 
 def search_results_have_no_context(facts: CellFacts) -> Iterator[Problem]:
-    for name, place, item in _items(facts):
+    for name, place, item in attached_items(facts):
         if item.get("type") == "search_result" and "context" in item:
             what = "a search result takes no `context`"
             yield facts.report("not-allowed", what, name, *place, "context", next="say it in its `text`")
@@ -54,10 +54,10 @@ RULES: tuple[Callable[[CellFacts], Iterator[Problem]], ...] = (
     search_results_have_no_context,
 )
 
-_Place = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 
 
-def _items(facts: CellFacts) -> Iterator[tuple[str, _Place, Mapping[str, Any]]]:
+def attached_items(facts: CellFacts) -> Iterator[tuple[str, Place, Mapping[str, Any]]]:
     """(field, place in it, item) of every image and document of a cell."""
     if "attachments" in facts.fields and "attachments" not in facts.broken:
         field = facts.fields["attachments"]

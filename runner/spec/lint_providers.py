@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from runner.errors import Problem
 from runner.models.providers import PROVIDERS
@@ -18,15 +18,22 @@ def provider_has_automatic_caching(facts: CellFacts) -> Iterator[Problem]:
         yield problem_at(facts.doc, "provider-lacks", what, ("cache",), next=step)
 
 
+SOURCES: Final = {
+    "upload": "has no Files API",
+    "file_id": "has no Files API",
+    "url": "fetches nothing from a URL",
+}
+"""What a provider without the feature does not do."""
+
+
 def provider_has_files(facts: CellFacts) -> Iterator[Problem]:
     for name in ("attachments", "messages"):
         value = facts.fields[name].value if name in facts.fields else None
         for path, item in _maps(value, ()):
-            for key in ("upload", "file_id"):
+            for key, lacks in SOURCES.items():
                 step = _instead(facts, key)
                 if step and item.get(key):
-                    what = f"{_title(facts)} has no Files API"
-                    yield facts.report("provider-lacks", what, name, *path, key, next=step)
+                    yield facts.report("provider-lacks", f"{_title(facts)} {lacks}", name, *path, key, next=step)
 
 
 def provider_has_default_fallbacks(facts: CellFacts) -> Iterator[Problem]:
@@ -36,10 +43,37 @@ def provider_has_default_fallbacks(facts: CellFacts) -> Iterator[Problem]:
         yield facts.report("provider-lacks", what, "fallbacks", next=step)
 
 
+def provider_has_speed_and_region(facts: CellFacts) -> Iterator[Problem]:
+    for name, lacks in (("speed", "fast mode"), ("inference_geo", "`inference_geo`")):
+        step = _instead(facts, name)
+        asked = facts.literal(name)
+        if step and asked is not None and asked != "standard":
+            yield facts.report("provider-lacks", f"{_title(facts)} has no {lacks}", name, next=step)
+
+
+def provider_has_tools(facts: CellFacts) -> Iterator[Problem]:
+    tools = facts.literal("tools")
+    for i, tool in enumerate(tools if isinstance(tools, list) else ()):
+        kind = str(tool.get("type", ""))
+        if kind.startswith(PROVIDERS[facts.client.provider].no_tools):
+            step = "remove it, or ask the Claude API"
+            yield facts.report("provider-lacks", f"{_title(facts)} has no tool `{kind}`", "tools", i, next=step)
+
+
+def provider_has_services(facts: CellFacts) -> Iterator[Problem]:
+    for name, lacks in (("mcp_servers", "connects to no MCP servers"), ("container", "has no containers and skills")):
+        step = _instead(facts, name)
+        if step and name in facts.fields:
+            yield facts.report("provider-lacks", f"{_title(facts)} {lacks}", name, next=step)
+
+
 RULES: tuple[Callable[[CellFacts], Iterator[Problem]], ...] = (
     provider_has_automatic_caching,
     provider_has_files,
     provider_has_default_fallbacks,
+    provider_has_speed_and_region,
+    provider_has_tools,
+    provider_has_services,
 )
 
 

@@ -17,10 +17,11 @@ from runner.models.price_table import price_table
 from runner.records import Json
 from runner.spec.caching import cache_spec, marks_in, varying
 from runner.spec.cells import BuiltCell, Variables, build_cells, decided_fields, decided_keys
+from runner.spec.checks import checks_problems, checks_spec
 from runner.spec.client import client_problems, client_spec
 from runner.spec.fields import Compiler
 from runner.spec.gather import Gathered
-from runner.spec.job import CacheSpec, InputSource, JobSpec, RunSpec
+from runner.spec.job import CacheSpec, Checks, InputSource, JobSpec, RunSpec
 from runner.spec.lint import lint
 from runner.spec.lint_facts import CellFacts, JobFacts
 from runner.spec.lint_prices import named_models
@@ -75,6 +76,7 @@ def load_job(
         inputs=inputs,
         repeat=tree.get("repeat", 1),
         run=_run(tree, gathered),
+        checks=_checks(tree, gathered),
         cache=_cache(tree, cells, gathered),
         client=client_spec(tree.get("client", {})),
         doc=gathered.doc,
@@ -103,6 +105,12 @@ def _run(tree: Mapping[str, Json], gathered: Gathered) -> RunSpec:
     return run_settings(settings)
 
 
+def _checks(tree: Mapping[str, Json], gathered: Gathered) -> Checks:
+    written = tree.get("checks")
+    checks_problems(written or [], gathered.add)
+    return checks_spec(written)
+
+
 def _cache(tree: Mapping[str, Json], cells: Sequence[BuiltCell], gathered: Gathered) -> CacheSpec:
     specs = [cell.spec for cell in cells]
     marked = any(any(marks_in(spec.fields)) for spec in specs)
@@ -123,7 +131,7 @@ def _lint(
     broken = broken_keys(gathered.problems)
     distinct = {tuple((name, one.path) for name, one in cell.fields.items()): cell.fields for cell in cells}
     facts = [
-        CellFacts(fields, gathered.doc, today, job.run.stream, broken, job.cache, job.client)
+        CellFacts(fields, gathered.doc, today, job.run.stream, broken, job.cache, job.client, job.run.reuse.written)
         for fields in distinct.values()
     ]
     cell_names = tuple(cell.names for cell in cells)

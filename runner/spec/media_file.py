@@ -25,6 +25,8 @@ MAX_IMAGE_BASE64: Final = 10 * 1024 * 1024
 MAX_UPLOAD: Final = 500 * 1024 * 1024
 MAX_SIDE: Final = 8000
 MAX_PAGES: Final = 600
+_SIZE_FIRST: Final = ("image/png", "image/gif")
+"""Formats that say first how many pixels they have: without that there is no picture (a JPEG may say it late)."""
 _MOST_KEPT: Final = 4096
 _MOST_TOKENS_AN_IMAGE: Final = 4784
 _MOST_TOKENS_A_PAGE: Final = 8000
@@ -61,7 +63,7 @@ class MediaFile:
         if self.is_image:
             return image_tokens(self.pixels)
         if self.media_type == media.PDF:
-            return _MOST_TOKENS_A_PAGE * (self.pages or 1 + self.size // 100_000)
+            return pdf_tokens(self.pages, self.size)
         return self.size
 
 
@@ -71,6 +73,11 @@ def image_tokens(pixels: tuple[int, int] | None = None) -> int:
         return _MOST_TOKENS_AN_IMAGE
     width, height = pixels
     return min(-(-width // _PATCH) * -(-height // _PATCH), _MOST_TOKENS_AN_IMAGE)
+
+
+def pdf_tokens(pages: int | None, size: int) -> int:
+    """What a PDF of so many pages costs at most, text and pictures together; a guess where they are not known."""
+    return _MOST_TOKENS_A_PAGE * (pages or 1 + size // 100_000)
 
 
 class MediaFiles:
@@ -184,6 +191,10 @@ def _pages(descriptor: int, shown: str) -> int | None:
 
 def _pixels(media_type: str, head: bytes, shown: str) -> tuple[int, int] | None:
     pixels = media.image_size(media_type, head)
+    seen = media_type in _SIZE_FIRST or (media_type in media.IMAGES and len(head) < media.HEAD)
+    if seen and not (pixels and all(pixels)):
+        what = f"`{shown}` is {media.in_words(media_type)} that is broken or cut off: it does not say how large it is"
+        raise SpecError(what, next="open it in a viewer and save it again", rule="media-refused")
     if pixels is not None and max(pixels) > MAX_SIDE:
         what = f"`{shown}` has {pixels[0]:,} × {pixels[1]:,} pixels; a side may have {MAX_SIDE:,}"
         step = "make it smaller: beyond about 2,600 pixels nothing is gained"

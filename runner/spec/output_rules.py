@@ -19,12 +19,15 @@ from runner.spec.slow_pattern import is_slow
 from runner.spec.structured import ANNOTATIONS, SENT, is_typed, left_over
 
 _REFERENCE: Final = "point into the schema itself: `#/$defs/name`"
+_STATIC: Final = "write `$ref` and `#/$defs/name`"
 _TEXT_MODE: Final = "or write `mode: text`"
+_DYNAMIC: Final = ("$dynamicRef", "$recursiveRef")
+_OLD_DRAFT: Final = re.compile(r"draft-04\b")
 
 
 def schema_problems(schema: WrittenSchema, *, native: bool) -> list[Problem]:
     """native: whether the API is to enforce it. Of a schema that is none, only that is said."""
-    faults = list(_no_schema(schema)) or list(_references(schema))
+    faults = list(_no_schema(schema)) or [*_references(schema), *_moving_references(schema)]
     if faults:
         return faults
     found = [*_circles(schema, native), *_slow_patterns(schema)]
@@ -51,6 +54,21 @@ def _references(schema: WrittenSchema) -> Iterator[Problem]:
             elsewhere = not reference.startswith("#")
             what = "leads out of the schema; nothing is fetched" if elsewhere else "leads nowhere in this schema"
             yield schema.problem("schema-ref", f"`{reference[:200]}` {what}", (*path, "$ref"), next=_REFERENCE)
+
+
+def _moving_references(schema: WrittenSchema) -> Iterator[Problem]:
+    """What would lead somewhere else than `_references` looked: a validator finds that out with the first reply."""
+    referred = bool(references(schema.value))
+    identity = "id" if _OLD_DRAFT.search(str(schema.value.get("$schema"))) else "$id"
+    for path, part in parts(schema.value):
+        if not isinstance(part, Mapping):
+            continue
+        for name in _DYNAMIC:
+            if name in part:
+                yield schema.problem("schema-ref", f"`{name}` is not followed", (*path, name), next=_STATIC)
+        if referred and path and isinstance(part.get(identity), str):
+            what = f"`{identity}` inside a schema changes where the references in it lead"
+            yield schema.problem("schema-ref", what, (*path, identity), next="remove it")
 
 
 def _circles(schema: WrittenSchema, native: bool) -> Iterator[Problem]:

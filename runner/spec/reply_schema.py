@@ -37,10 +37,14 @@ class ReplyChecker:
 
     def errors(self, value: Json) -> tuple[str, ...]:
         """`output.label: what is wrong`, the first of them and how many more there are; () when the value fits."""
+        from referencing.exceptions import Unresolvable
+
         try:
             found = list(islice(self._validator.iter_errors(value), _ERRORS_COUNTED))
         except RecursionError:
             return ("output: it is nested too deeply to be checked",)
+        except Unresolvable:  # where an old draft hides a reference from `output_rules`: the reply has been paid for
+            return ("output: a reference in the schema leads nowhere",)
         lines = list(dict.fromkeys(_line(error) for error in sorted(found, key=_place)))
         more = len(lines) - ERRORS_SHOWN
         return (*lines[:ERRORS_SHOWN], *((f"… and {more} more",) if more > 0 else ()))
@@ -59,11 +63,12 @@ def schema_faults(schema: Mapping[str, Json]) -> list[tuple[Path, str]]:
 
 
 def knows_dialect(name: Json) -> bool:
-    """Whether this `$schema` is a draft that replies can be checked by."""
+    """Whether this `$schema` is a draft that replies can be checked by: 4 and later, whose references can be found."""
     from jsonschema import validators
 
     unknown: Any = object()
-    return isinstance(name, str) and validators.validator_for({"$schema": name}, default=unknown) is not unknown
+    refused = (unknown, validators.Draft3Validator)
+    return isinstance(name, str) and validators.validator_for({"$schema": name}, default=unknown) not in refused
 
 
 def _dialect(schema: Mapping[str, Json]) -> Any:

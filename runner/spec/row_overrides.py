@@ -5,7 +5,7 @@ For rows while they are planned; pure but for the schema's memory of values seen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,7 @@ def check_overrides(overrides: Json, job: JobSpec) -> str | None:
     if not isinstance(overrides, Mapping):
         return "a row's overrides are a map of request fields"
     faults = [fault for name, value in overrides.items() if (fault := _fault(str(name), value, job))]
-    return "; ".join(faults) or None
+    return "; ".join((*faults, *_foreign(overrides))) or None
 
 
 def normal_overrides(overrides: Mapping[str, Json], job: JobSpec) -> RowOverrides:
@@ -49,12 +49,21 @@ def normal_overrides(overrides: Mapping[str, Json], job: JobSpec) -> RowOverride
     )
 
 
+def _is_foreign(name: str) -> bool:
+    return name not in ROW_OVERRIDE_FIELDS and name != _ALSO_READ
+
+
+def _foreign(overrides: Mapping[str, Json]) -> Iterator[str]:
+    """Keys that are none of a row's and near none of them, in one sentence: what a row may set is a long list."""
+    names = [name for name in map(str, overrides) if _is_foreign(name) and not did_you_mean(name, ROW_OVERRIDE_FIELDS)]
+    if names:
+        yield f"a row cannot set {listed(names)}: a row may set {listed(ROW_OVERRIDE_FIELDS, most=20)}"
+
+
 def _fault(name: str, value: Json, job: JobSpec) -> str | None:
-    if name not in ROW_OVERRIDE_FIELDS and name != _ALSO_READ:
-        hint = did_you_mean(
-            name, ROW_OVERRIDE_FIELDS, otherwise=f"a row may set {listed(ROW_OVERRIDE_FIELDS, most=20)}"
-        )
-        return f"a row cannot set `{name}`: {hint}"
+    if _is_foreign(name):
+        hint = did_you_mean(name, ROW_OVERRIDE_FIELDS)
+        return f"a row cannot set `{name}`: {hint}" if hint else None
     if _names_file(_contents(name, value)):
         return f"`{name}`: a row's overrides are literal text, `file` is for the spec"
     if name in ("attachments", "messages") and has_condition(value):

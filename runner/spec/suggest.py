@@ -15,15 +15,13 @@ from runner.spec.secrets import redact
 
 LATER = frozenset(
     (
-        "batch", "checks",
+        "batch",
         "environments", "export", "extends",
     )
 )  # fmt: skip  # keys of later versions, wherever they stand
 _LATER_UNDER: Mapping[str, frozenset[str]] = {
-    "cache": frozenset(("warm_up",)),
-    "run": frozenset(
-        ("confirm_above", "deadline", "durability", "grace", "keep", "limits", "max_cost", "mode", "reuse"),
-    ),
+    "checks": frozenset(("as", "by", "each", "name", "rate", "run", "same", "warn")),
+    "run": frozenset(("mode",)),
     "inputs": frozenset(("group_by", "job", "split")),
     "output_config": frozenset(("task_budget",)),
 }
@@ -56,6 +54,8 @@ _INSTEAD: Mapping[str, str] = {
         ("output_format", "output_schema", "response_format", "json_schema", "schema"),
         "write `output: {{schema: …}}`",
     ),
+    "diagnostics": "write `cache: {{diagnose: true}}`",
+    **dict.fromkeys(("image", "images", "documents", "pdf"), "did you mean `attachments`?"),
     "budget_tokens": "write `thinking: {{type: enabled, budget_tokens: …}}`",
     "timeout": "write `run: {{request_timeout: …}}`",
     "max_retries": "write `run: {{retry: {{max: …}}}}`",
@@ -66,7 +66,24 @@ _INSTEAD: Mapping[str, str] = {
     "parallelism": "write `run: {{concurrency: …}}`",
 }  # for keys at the top level
 _HOMES: Mapping[str, str] = {
-    **dict.fromkeys(("concurrency", "request_timeout", "retry", "stream"), "run"),
+    **dict.fromkeys(
+        (
+            "concurrency",
+            "confirm_above",
+            "deadline",
+            "durability",
+            "grace",
+            "keep",
+            "limits",
+            "max_cost",
+            "request_timeout",
+            "retry",
+            "reuse",
+            "stream",
+        ),
+        "run",
+    ),
+    **dict.fromkeys(("requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute"), "run.limits"),
     **dict.fromkeys(
         ("file", "glob", "paths", "where", "limit", "on_bad_row", "on_empty", "match", "format", "id"), "inputs"
     ),
@@ -75,7 +92,7 @@ _HOMES: Mapping[str, str] = {
     **dict.fromkeys(("base", "cap", "max_wait"), "run.retry"),
     "display": "thinking",
     **dict.fromkeys(("on_invalid", "on_truncated"), "output"),
-    **dict.fromkeys(("diagnose", "ttl"), "cache"),
+    **dict.fromkeys(("diagnose", "ttl", "warm_up"), "cache"),
     **dict.fromkeys(("aws_profile", "aws_region", "base_url", "headers", "provider", "proxy"), "client"),
 }
 _ELSEWHERE: Mapping[str, Mapping[str, str]] = {
@@ -85,7 +102,23 @@ _ELSEWHERE: Mapping[str, Mapping[str, str]] = {
     "output": {"format": "schema", "json_schema": "schema", "file": "schema: {file: …}"},
     "client": {"extra_headers": "headers", "default_headers": "headers", "type": "provider", "name": "provider"},
     "retry": {"max_retries": "max", "retries": "max", "attempts": "max", "backoff": "base", "delay": "base"},
-    "run": {"timeout": "request_timeout", "workers": "concurrency", "parallel": "concurrency", "retries": "retry"},
+    "run": {
+        "timeout": "request_timeout",
+        "max_retries": "retry: {max: …}",
+        "workers": "concurrency",
+        "parallel": "concurrency",
+        "retries": "retry",
+        "budget": "max_cost",
+        "cost_limit": "max_cost",
+        "rate_limits": "limits",
+        "cache": "reuse",
+    },
+    "limits": {
+        "rpm": "requests_per_minute",
+        "requests": "requests_per_minute",
+        "itpm": "input_tokens_per_minute",
+        "otpm": "output_tokens_per_minute",
+    },
     "inputs": {
         "path": "file",
         "csv": "file",
@@ -111,7 +144,8 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
     "on_truncated": {"retry": "double", "error": "fail", "stop": "fail", "ok": "accept", "ignore": "accept"},
     "on_empty": {"fail": "error", "stop": "error", "ignore": "ok", "skip": "ok"},
     "stream": {"yes": "true", "on": "true", "no": "false", "off": "false", "always": "true", "never": "false"},
-    "cache": {"true": "shared", "on": "shared", "auto": "automatic", "false": "off", "none": "off", "yes": "shared"},
+    "cache": {"true": "shared", "on": "shared", "auto": "automatic", "false": "off", "none": "off", "yes": "shared",
+              "5m": "{ttl: 5m}", "1h": "{ttl: 1h}"},
     "template": {"yes": "true", "on": "true", "no": "false", "off": "false"},
     "display": {"summary": "summarized", "none": "omitted", "hidden": "omitted"},
 }  # fmt: skip
@@ -122,6 +156,9 @@ _TYPE_STEPS: Mapping[Path, str] = {
     ("inputs",): "write `inputs: {file: …}` for a file of rows, `{glob: …}` for one row a file, or a list of rows",
     ("messages",): "write one user turn as `prompt: …`, or a list of `{role: …, content: …}`",
     ("tool_choice",): "write `tool_choice: {type: auto}`, for example",
+    ("client",): "write `client: {provider: …}`",
+    ("fallbacks",): "write a list of models: `fallbacks: [claude-opus-4-8]`",
+    ("run", "retry"): "write `retry: {max: 5}`, for example",
     ("prompt",): "write blocks as `messages: [{role: user, content: […]}]`",
 }  # for a value that is not even of a type that the key takes
 _ITEM_STEPS: Mapping[Path, str] = {
@@ -147,7 +184,7 @@ def next_for_key(path: Path, key: str, known: Iterable[str], top_level: Iterable
         return f"did you mean `{meant}`?", (meant,)
     if not path and key in _HOMES:
         return f"`{key}` belongs under `{_HOMES[key]}`", ()
-    if path and key in top_level and key not in known:
+    if path and path[0] != "prices" and key in top_level and key not in known:
         return f"`{key}` belongs at the top level", ()
     if near := near_names(key, known):
         return f"did you mean {' or '.join(f'`{name}`' for name in near)}?", tuple(near)
@@ -176,7 +213,7 @@ def next_for_value(path: Path, value: Any, allowed: Iterable[Any] = ()) -> str:
     words = [one for one in allowed if isinstance(one, str)]
     if isinstance(value, str) and (near := near_names(value, words, most=1)):
         return f"did you mean `{near[0]}`?"
-    return ""
+    return _TYPE_STEPS.get(path, "") if isinstance(value, str) else ""
 
 
 def next_for_type(path: Path, value: Any, types: frozenset[str]) -> str:
@@ -197,7 +234,7 @@ def next_for_type(path: Path, value: Any, types: frozenset[str]) -> str:
         return _number_meant(value)
     if "string" in types:
         return f'quote it: `"{quoted(value)[1:-1]}"`'
-    return f"write a list: `[{quoted(value)[1:-1]}]`" if types == {"array"} else ""
+    return f"write a list: `[{quoted(value)[1:-1]}]`" if types == {"array"} else _TYPE_STEPS.get(path, "")
 
 
 def next_for_pattern(path: Path, value: str) -> str:

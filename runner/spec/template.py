@@ -19,7 +19,7 @@ from jinja2.runtime import Context
 from runner.errors import Position, Problem, PromptrunError, SpecError
 from runner.records import Json
 from runner.spec.template_environment import Language, compile_nodes
-from runner.spec.template_errors import Noun, TemplateFailure, failure, line_of, syntax_problem
+from runner.spec.template_errors import Noun, TemplateFailure, braces_problem, failure, line_of, syntax_problem
 from runner.spec.template_files import Origin
 from runner.spec.template_values import Fault, to_json, to_text, within_bytes
 
@@ -140,6 +140,8 @@ class Templates:
                 raise Fault("template-syntax", "it is not one expression")
             return Expression(source, where, self._names(tree, name), self._assign(alone, name), True)
         except Exception as error:
+            if "{{" in source:
+                raise SpecError.of([braces_problem(source, where)]) from None
             raise self._syntax_error(error, name, noun="expression") from None
 
     def tree(self, value: Json, where_of: Callable[[tuple[Step, ...]], Position]) -> Any:

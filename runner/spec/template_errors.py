@@ -25,6 +25,7 @@ from runner.spec.template_values import Fault, kind_of
 
 ALWAYS: Final = ("row", "vars", "matrix", "repeat")
 _EXPRESSION: Final = re.compile(r"\{\{-?\s*(.+?)\s*-?\}\}")
+_BRACES: Final = re.compile(r"\{\{-?\s*|\s*-?\}\}")
 _NO_SUCH: Final = re.compile(r"No (filter|test) named '(.+)'")
 Noun: TypeAlias = Literal["template", "expression"]
 _HOW: Final[Mapping[Noun, str]] = {
@@ -72,6 +73,13 @@ def syntax_problem(error: Exception, environment: Language, name: str, *, noun: 
         return Problem("template-syntax", f"there is no {unknown[1]} `{unknown[2][:80]}`", where, next=step)
     what = f"the {noun} cannot be read: {_plain(message).rstrip('.')}"
     return Problem("template-syntax", what, where, next=_HOW[noun])
+
+
+def braces_problem(source: str, where: Position) -> Problem:
+    """The Problem of an expression written as a template."""
+    bare = _BRACES.sub("", source).strip()
+    step = f"write `{bare[:200]}`" if source.count("{{") == 1 else _HOW["expression"]
+    return Problem("template-syntax", "an expression has no braces around its names", where, next=step)
 
 
 def line_of(origin: Origin, line: int, language: Language) -> Position:

@@ -5,11 +5,15 @@ from runner.store.lengths import earlier_lengths
 from runner.store.look import read_usage
 from runner.store.manifest import describe_run
 from runner.store.opening import answered_before, open_run
+from runner.store.reuse import Earlier
+from runner.store.reused import calls_to_judge
 from runner.store.writer import RunWriter
 
 __all__ = [
+    "Earlier",
     "RunWriter",
     "answered_before",
+    "calls_to_judge",
     "describe_run",
     "earlier_lengths",
     "find_result",

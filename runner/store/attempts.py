@@ -1,4 +1,5 @@
-"""What the journal tells of attempts: how many ended how, and which may have been paid for without an answer."""
+"""What the journal tells of attempts: how many ended how, which may have been paid for without an answer, and what
+was paid for answers that no result holds."""
 
 from __future__ import annotations
 
@@ -8,8 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.store.files import from_json, read_lines
 from runner.store.index import ANSWERED, ResultIndex
+from runner.store.money import was_answered
+from runner.store.paid import Paid
+from runner.store.versions import check_format
 
 _NOTHING, _PRICED, _UNPRICED = range(3)
 _MOST_CALLS = 0xFFFF  # what two bytes hold
@@ -18,34 +23,55 @@ _MOST_CALLS = 0xFFFF  # what two bytes hold
 class AttemptTally:
     """Counts over one streaming pass. An attempt is pending from its `sent` line until its outcome is read.
 
-    sent: attempts; calls: how many calls they were for. maybe_billed: attempts that may have been paid for
-    though no answer came of them.
+    sent: attempts; calls: how many calls they were for; warm-ups count in both. maybe_billed: attempts that may have
+    been paid for though no answer came of them. overhead: answered warm-ups; unfinished: replies of requests that
+    have no answered result yet. garbage: lines that could not be read.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, prices: PriceTable = LIST_PRICES) -> None:
         self.sent = 0
         self.calls = 0
         self.by_kind: Counter[str] = Counter()
         self.maybe_billed = 0
         self.maybe_usd = 0.0
         self.maybe_unpriced = 0
+        self.overhead = Paid(prices)
+        self.unfinished = Paid(prices)
+        self.garbage = 0
         self._calls = array("H", bytes(2 * total))  # how many calls of each request were seen
         self._pending = bytearray(total)
         self._may_cost = array("d", bytes(8 * total))
+        self._warming: dict[str, float | None] = {}
 
     def load(self, journal: Path, results: ResultIndex) -> None:
-        """Read the journal, then settle what is still pending: answered by a result, or lost."""
+        """Read the journal, then settle what is still pending: answered by a result, or lost.
+
+        results: of the results beside the journal. Raises OutputError for a line of a newer format.
+        """
         for _, line in read_lines(journal):
             record = from_json(line)
-            if record and type(record.get("n")) is int and 0 <= record["n"] < len(self._pending):
-                self._read(record["n"], record)
+            if record is None:
+                self.garbage += 1
+                continue
+            check_format(record, journal)
+            if type(record.get("n")) is int and 0 <= record["n"] < len(self._pending):
+                self._read(record["n"], record, results, journal)
+            elif record.get("for") == "warm_up":
+                self._warm_up(record)
         for n, pending in enumerate(self._pending):
             if pending and results.states[n] == ANSWERED:
                 self.by_kind["reply"] += 1
             elif pending:
                 self._lost(n)
+        for prefix in list(self._warming):
+            self._cold(prefix)
 
-    def _read(self, n: int, record: Mapping[str, Any]) -> None:
+    @property
+    def requests(self) -> int:
+        """How many requests were sent at least once."""
+        return len(self._calls) - self._calls.count(0)
+
+    def _read(self, n: int, record: Mapping[str, Any], results: ResultIndex, journal: Path) -> None:
         if record.get("t") == "sent":
             if self._pending[n]:
                 self._lost(n)
@@ -53,12 +79,40 @@ class AttemptTally:
         elif record.get("t") == "reply":
             self.by_kind["reply"] += 1
             self._pending[n] = _NOTHING
+            if results.states[n] != ANSWERED and record.get("call", 0) >= self._held(n, results, journal):
+                self.unfinished.add(record, str(record.get("asked") or "unknown"))
         elif record.get("t") == "failure":
             failure = record.get("failure") or {}
             self.by_kind[str(failure.get("kind"))] += 1
             if failure.get("maybe_billed"):
                 self._maybe(n)
             self._pending[n] = _NOTHING
+
+    def _held(self, n: int, results: ResultIndex, journal: Path) -> int:
+        """How many answered calls the result of a failed request holds: those are paid for by the result."""
+        record = results.read(n, journal.with_name("results.jsonl")) or {}
+        return sum(was_answered(call) for call in record.get("calls") or ())
+
+    def _warm_up(self, record: Mapping[str, Any]) -> None:
+        prefix = str(record.get("prefix"))
+        if record.get("t") == "sent":
+            self._cold(prefix)
+            self.sent += 1
+            self.calls += 1
+            self._warming[prefix] = record.get("may_cost_usd")
+        elif record.get("t") == "overhead":
+            may_cost, failure = self._warming.pop(prefix, None), record.get("failure")
+            self.by_kind[str(failure.get("kind")) if failure else "reply"] += 1
+            if failure is None:
+                self.overhead.add(record, str(record.get("model")))
+            elif failure.get("maybe_billed"):
+                self._count_maybe(may_cost)
+
+    def _cold(self, prefix: str) -> None:
+        """A warm-up whose outcome nobody wrote down, if there is one."""
+        if prefix in self._warming:
+            self.by_kind["no_outcome"] += 1
+            self._count_maybe(self._warming.pop(prefix))
 
     def _send(self, n: int, call: int, may_cost: float | None) -> None:
         self.sent += 1
@@ -74,9 +128,12 @@ class AttemptTally:
         self._pending[n] = _NOTHING
 
     def _maybe(self, n: int) -> None:
+        self._count_maybe(None if self._pending[n] == _UNPRICED else self._may_cost[n])
+
+    def _count_maybe(self, may_cost: float | None) -> None:
         self.maybe_billed += 1
-        self.maybe_usd += self._may_cost[n]
-        self.maybe_unpriced += self._pending[n] == _UNPRICED
+        self.maybe_usd += may_cost or 0.0
+        self.maybe_unpriced += may_cost is None
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -25,7 +25,7 @@ class CacheTally:
         self.writes += bool(usage.get("cache_creation_input_tokens"))
         self.reads += bool(usage.get("cache_read_input_tokens"))
         for call in record.get("calls") or ():
-            diagnostics = (call.get("response") or {}).get("diagnostics")
+            diagnostics = (call.get("response") or call).get("diagnostics")
             if isinstance(diagnostics, Mapping):
                 reason = diagnostics.get("cache_miss_reason")
                 self.miss_reasons[_name(reason)] += 1

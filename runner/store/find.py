@@ -19,6 +19,8 @@ from runner.store.run_id import is_run_id, run_ids
 from runner.store.versions import check_format
 
 SIMULATED = "simulated"
+PIN = "pinned"
+"""The file in a run's folder that `promptrun prune` keeps it for."""
 _NEAR_POOL = 10_000
 
 
@@ -131,11 +133,11 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 
 def list_runs(outputs: Path, job: str | None = None) -> list[dict[str, Any]]:
-    """run.json of every run of a job (or of all jobs), newest first, each with its `folder` added."""
+    """run.json of every run of a job (or of all jobs), newest first, with its `folder` and whether it is `pinned`."""
     folders = [job_folder(outputs, job)] if job else [outputs / name for name in jobs(outputs)]
     runs = [folder / run_id for folder in folders for run_id in run_ids(folder) if is_run_folder(folder / run_id)]
     runs.sort(key=lambda run: run.name, reverse=True)
-    return [read_run(run) | {"folder": str(run)} for run in runs]
+    return [read_run(run) | {"folder": str(run), "pinned": (run / PIN).is_file()} for run in runs]
 
 
 def read_results(folder: Path) -> Iterator[dict[str, Any]]:

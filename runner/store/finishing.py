@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 from array import array
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,12 @@ import orjson
 from runner.errors import OutputError
 from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.models.summary import Summary
+from runner.spec.job import Keep
 from runner.store.attempts import AttemptTally
 from runner.store.files import Replace, sync, sync_folder, to_json, write_whole
 from runner.store.index import TRANSIENT, ResultIndex
+from runner.store.indexing import Indexing
+from runner.store.keeping import forget_replies
 from runner.store.tally import ResultTally
 from runner.store.usage_file import usage_json
 
@@ -31,6 +34,7 @@ class Ending:
     """How a sitting ended. at: RFC 3339. seconds: how long it lasted.
 
     cache_audit: requests that should have shared a prefix and did not, a map with its `text` each. prices: of the job.
+    sitting: what run.json says of the sitting beside that. keep: what the files may hold (`run.keep`).
     """
 
     end: str
@@ -38,6 +42,8 @@ class Ending:
     seconds: float
     cache_audit: Sequence[Mapping[str, Any]] = ()
     prices: PriceTable = LIST_PRICES
+    sitting: Mapping[str, Any] = field(default_factory=dict)
+    keep: Keep = Keep()  # noqa: RUF009 (frozen: it cannot change)
 
 
 def finish_run(
@@ -48,12 +54,16 @@ def finish_run(
     run["finished"] = not index.missing and not index.count(TRANSIENT)
     run["end"] = ending.end
     sitting = run["sittings"][-1]
-    sitting.update(ended=ending.at, end=ending.end, seconds=round(ending.seconds, 3))
-    tally = tally_results(folder, run, index, ending.prices)
+    sitting.update(ended=ending.at, end=ending.end, seconds=round(ending.seconds, 3), **ending.sitting)
+    attempts = AttemptTally(index.total, ending.prices)
+    attempts.load(folder / "journal.jsonl", index)
+    with Indexing(folder) as indexing:
+        tally = tally_results(folder, run, index, ending.prices, indexing.note)
+    for paid in (attempts.overhead, attempts.unfinished):
+        tally.add_paid(paid)
     sitting["results"] = tally.results
     run["simulated"] = run["simulated"] or tally.simulated > 0  # a simulator may also be reached by its address
-    attempts = AttemptTally(index.total)
-    attempts.load(folder / "journal.jsonl", index)
+    run["notes"] += [note for note in (*unread(attempts), *indexing.notes) if note not in run["notes"]]
     summary = summarise(folder, run, index, tally, attempts)
     run["counts"] = {
         "results": tally.results,
@@ -65,6 +75,8 @@ def finish_run(
     }
     summary = replace_fields(summary, cache_audit=tuple(str(one["text"]) for one in ending.cache_audit))
     usage = usage_json(run, tally, attempts, seconds=summary.seconds, cache_audit=ending.cache_audit)
+    if run["finished"] and not ending.keep.response:
+        forget_replies(folder / "journal.jsonl", replace)
     write_whole(folder / "usage.json", to_json(usage, indent=True), replace=replace)
     write_whole(folder / "run.json", to_json(run, indent=True), replace=replace)
     if run["finished"] and not run["limited"]:
@@ -105,13 +117,26 @@ def _rewrite(path: Path, index: ResultIndex, replace: Replace) -> None:
 
 
 def tally_results(
-    folder: Path, run: dict[str, Any], index: ResultIndex, prices: PriceTable = LIST_PRICES
+    folder: Path,
+    run: dict[str, Any],
+    index: ResultIndex,
+    prices: PriceTable = LIST_PRICES,
+    note: Callable[[Mapping[str, Any], int], None] = lambda record, offset: None,
 ) -> ResultTally:
+    """The sums over all results, which are told to `note` as well, with the offset of their line."""
     tally = ResultTally(run["plan"]["cells"] * run["plan"]["repeat"], prices)
-    for _, line in index.lines(folder / "results.jsonl"):
-        tally.add(orjson.loads(line))
+    for n, line in index.lines(folder / "results.jsonl"):
+        record = orjson.loads(line)
+        tally.add(record)
+        note(record, index.offsets[n])
     tally.money.end_row()
     return tally
+
+
+def unread(attempts: AttemptTally) -> list[str]:
+    if not attempts.garbage:
+        return []
+    return [f"journal.jsonl: {attempts.garbage} lines could not be read and were left out"]
 
 
 def summarise(
@@ -134,6 +159,8 @@ def summarise(
         left=index.missing,
         transient=index.count(TRANSIENT),
         reused=tally.reused,
+        identical=tally.identical,
+        sent=attempts.requests,
         by_status=dict(sorted(tally.by_status.items())),
         groups=tally.ranked_groups,
         tokens=tally.usage.total,
@@ -142,6 +169,8 @@ def summarise(
         unpriced_models=tuple(sorted(money.unpriced)),
         maybe_billed_attempts=attempts.maybe_billed,
         maybe_billed_usd=attempts.to_json()["usd"],
+        overhead_requests=attempts.overhead.count,
+        overhead_usd=attempts.overhead.usd,
         cache_hit_rate=tally.cache_hit_rate,
         cache_saved_usd=tally.saved_usd,
         cache_writes=tally.cache.writes,

@@ -9,6 +9,9 @@ from typing import Any
 
 from runner.records import FAILURE_SCOPES
 from runner.store.files import from_json, read_lines
+from runner.store.line_head import answered_head
+from runner.store.money import paid_parts
+from runner.store.versions import check_format
 
 NONE, ANSWERED, FAILED, TRANSIENT = range(4)
 """The state of a request. TRANSIENT: it failed for a reason that may be gone when the run is continued."""
@@ -23,7 +26,10 @@ def state_of(record: Mapping[str, Any]) -> int:
 
 
 class ResultIndex:
-    """The newest line of each request. ordered: the file holds one line a request, in order of n, so far."""
+    """The newest line of each request. ordered: the file holds one line a request, in order of n, so far.
+
+    billed, unpriced: what the newest lines that `load` read have paid, in US dollars, and the parts without a price.
+    """
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -31,6 +37,8 @@ class ResultIndex:
         self.offsets = array("Q", bytes(8 * total))
         self.ordered = True
         self.garbage = 0
+        self.billed = 0.0
+        self.unpriced = 0
         self._next = 0
 
     def note(self, n: int, state: int, offset: int) -> None:
@@ -40,15 +48,52 @@ class ResultIndex:
         self.offsets[n] = offset
 
     def load(self, path: Path) -> None:
-        """One streaming pass over results.jsonl; a later line of the same request supersedes an earlier one."""
+        """One streaming pass over results.jsonl; a later line of the same request supersedes an earlier one.
+
+        Lines that are none are counted and passed over. Raises OutputError for a line of a newer format.
+        """
         for offset, line in read_lines(path):
-            record = from_json(line)
-            n = record.get("n") if record else None
-            if record is None or type(n) is not int or not 0 <= n < self.total:
-                self.garbage += 1
-                self.ordered = False
+            head = answered_head(line)
+            if head is not None and head[0] < self.total:
+                n, billed = head
+                self._supersede(n, path)
+                self.billed += billed
+                self.note(n, ANSWERED, offset)
             else:
-                self.note(n, state_of(record), offset)
+                self._load_whole(line, offset, path)
+
+    def _load_whole(self, line: bytes, offset: int, path: Path) -> None:
+        record = from_json(line)
+        if record is not None:
+            check_format(record, path)
+        if record is None or not self._is_result(record):
+            self.garbage += 1
+            self.ordered = False
+            return
+        self._supersede(record["n"], path)
+        self._bill(record, 1)
+        self.note(record["n"], state_of(record), offset)
+
+    def _supersede(self, n: int, path: Path) -> None:
+        if self.states[n] != NONE:
+            self._bill(self.read(n, path), -1)
+
+    def _is_result(self, record: Mapping[str, Any]) -> bool:
+        n = record.get("n")
+        return type(n) is int and 0 <= n < self.total and isinstance(record.get("model"), dict) and "status" in record
+
+    def _bill(self, record: Mapping[str, Any] | None, sign: int) -> None:
+        for _, usd in paid_parts(record) if record else ():
+            self.billed += sign * (usd or 0.0)
+            self.unpriced += sign * (usd is None)
+
+    def read(self, n: int, path: Path) -> dict[str, Any] | None:
+        """The newest result line of request n, None without one."""
+        if self.states[n] == NONE:
+            return None
+        with path.open("rb") as file:
+            file.seek(self.offsets[n])
+            return from_json(file.readline())
 
     def lines(self, path: Path) -> Iterator[tuple[int, bytes]]:
         """(n, line with its end) of every request that has a result, in order of n."""

@@ -1,6 +1,8 @@
 """One run of a job at a time: a lock of the operating system on `<job>/.lock`, which a dead process never leaves.
 
-The file names the holder for people; whether it is locked is decided by the lock alone. It is never deleted.
+Each shard has a lock of its own, `.lock-2-of-8`: shards and a run of all rows write into folders of their own, so
+they may go on side by side. The file names the holder for people; whether it is locked is decided by the lock alone.
+It is never deleted.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ import errno
 import os
 import socket
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +40,20 @@ else:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-class JobLock:
-    """Held from its making until `release()` or the end of the process. Raises TryLater when another holds it."""
+class Held(TryLater):
+    """Another process holds the lock."""
 
-    def __init__(self, job_folder: Path, *, at: str) -> None:
-        self.path = job_folder / NAME
+
+def lock_name(shard: Mapping[str, Any] | None) -> str:
+    """shard: as in run.json, `{k, of}`; None for a run of all rows."""
+    return f"{NAME}-{shard['k']}-of-{shard['of']}" if shard else NAME
+
+
+class JobLock:
+    """Held from its making until `release()` or the end of the process. Raises Held when another holds it."""
+
+    def __init__(self, job_folder: Path, *, at: str, name: str = NAME) -> None:
+        self.path = job_folder / name
         self.at = at
         try:
             self.handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
@@ -67,15 +80,33 @@ class JobLock:
         os.close(self.handle)
 
 
-def held(path: Path) -> TryLater:
+def require_free(job_folder: Path, shard: Mapping[str, Any] | None) -> None:
+    """Raises Held while another process runs this job, or this shard of it."""
+    name = lock_name(shard)
+    if (job_folder / name).exists():
+        JobLock(job_folder, at="", name=name).release()
+
+
+@contextmanager
+def all_locks(job_folder: Path, *, at: str) -> Iterator[None]:
+    """Every lock of the job, so that nobody runs any part of it. Raises Held."""
+    shards = sorted(path.name for path in job_folder.glob(f"{NAME}-*-of-*"))
+    with ExitStack() as stack:
+        for name in (NAME, *shards):
+            stack.callback(JobLock(job_folder, at=at, name=name).release)
+        yield
+
+
+def held(path: Path) -> Held:
     """The error that names the holder as far as the lock file tells."""
-    job = path.parent.name
+    shard = path.name.removeprefix(NAME).strip("-").replace("-of-", "/")
+    job = f"shard {shard} of `{path.parent.name}`" if shard else f"`{path.parent.name}`"
     holder: dict[str, Any] = {}
     with contextlib.suppress(OSError):
         holder = from_json(path.read_bytes()) or {}
     who = f"process {holder['pid']} on {holder['host']} (run {holder['run']})" if "run" in holder else "another process"
-    return TryLater(
-        f"`{job}` is being run by {who}",
-        next="Wait for it to end, or stop it; then run the same command again.",
+    return Held(
+        f"{job} is being run by {who}",
+        next="Wait for it to end (`--wait` does), or stop it; then run the same command again.",
         rule="locked",
     )

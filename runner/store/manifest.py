@@ -34,12 +34,25 @@ def describe_run(
     arguments: Sequence[str] = (),
     simulated: bool = False,
     limited: bool = False,
+    shard: Mapping[str, Any] | None = None,
+    parent: str | None = None,
+    retry: Mapping[str, Any] | None = None,
+    checks: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """The manifest `open_run` takes. limited: `--limit` or `--only` chose rows, so `latest` must not point here."""
+    """The manifest `open_run` takes. limited: flags chose among the rows, so `latest` must not point here.
+
+    shard: `{k, of, limited}`, whether flags beside `--shard` chose among the rows. parent: the run this one retries;
+    retry: `{statuses, arguments}`, what it sends again and the words of the run command that it does so with.
+    checks: as the spec has them, None for none.
+    """
     return {
         "job": job,
         "simulated": simulated,
         "limited": limited,
+        "shard": dict(shard) if shard else None,
+        "parent": parent,
+        "retry": dict(retry) if retry else None,
+        "checks": list(checks) if checks is not None else None,
         "spec": describe_file(spec, root),
         "files": [describe_file(file, root) for file in files if file != spec],
         "git": {"commit": git_commit(root)},

@@ -15,14 +15,30 @@ def paid_parts(record: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
     What was written down when the answer came is never worked out again: prices change.
     """
     served = str(record["model"].get("served") or record["model"]["asked"])
-    calls = [call for call in record.get("calls") or () if call.get("response")]
+    calls = [call for call in record.get("calls") or () if was_answered(call)]
     for call in calls:
-        if call.get("iterations"):
-            yield from ((str(part["model"]), part["cost_usd"]) for part in call["iterations"])
-        else:
-            yield str(call["response"].get("model") or served), call["cost_usd"]
+        yield from call_parts(call, served_by(call) or served)
     if not calls and record.get("usage"):
         yield served, record.get("billed_usd")
+
+
+def call_parts(call: Mapping[str, Any], served: str) -> Iterator[tuple[str, float | None]]:
+    """(model, US dollars) of each model that worked on an answered call."""
+    if call.get("iterations"):
+        yield from ((str(part["model"]), part["cost_usd"]) for part in call["iterations"])
+    else:
+        yield served, call["cost_usd"]
+
+
+def was_answered(call: Mapping[str, Any]) -> bool:
+    """Whether a call got its reply, be that kept or not (`run.keep`)."""
+    return bool(call.get("response")) or call.get("model") is not None
+
+
+def served_by(call: Mapping[str, Any]) -> str | None:
+    """The model that an answered call names as its own; None when it names none."""
+    model = (call.get("response") or call).get("model")
+    return str(model) if model else None
 
 
 class Money:
@@ -53,6 +69,12 @@ class Money:
             if paid is not None:
                 self.by_model[model] = self.by_model.get(model, 0.0) + paid
                 self._row_usd = (self._row_usd or 0.0) + paid
+
+    def add_paid(self, by_model: Mapping[str, float], unpriced: Mapping[str, int]) -> None:
+        """Count what belongs to no row."""
+        self.unpriced.update(unpriced)
+        for model, paid in by_model.items():
+            self.by_model[model] = self.by_model.get(model, 0.0) + paid
 
     def end_row(self) -> None:
         """Count the row read so far; call once more after the last record."""

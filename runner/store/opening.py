@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.records import Plan
+from runner.spec.job import Keep
 from runner.store.files import cannot_write, from_json, mend_tail, to_json, write_whole
 from runner.store.index import ANSWERED, ResultIndex
-from runner.store.lock import JobLock
+from runner.store.lock import JobLock, lock_name
 from runner.store.replies import ReplyIndex
 from runner.store.run_id import new_run_id, run_ids
 from runner.store.times import Clock, format_utc, parse_utc
@@ -29,21 +31,24 @@ def open_run(
     fresh: bool = False,
     clock: Clock,
     prices: PriceTable = LIST_PRICES,
+    keep: Keep = Keep(),  # noqa: B008 (frozen: it cannot change)
+    strict: bool = False,
 ) -> RunWriter:
     """The run to write to, ready for its first line. job_folder: `outputs/<job>` or `outputs/simulated/<job>`.
 
     manifest: as `describe_run` makes it. fresh: start a new run even when an unfinished one has this plan.
-    prices: of the job.
+    prices, keep: of the job. strict: see `RunWriter.settled`.
     Raises TryLater when another process runs this job, OutputError when the folder cannot be written.
     """
     make_folder(job_folder)
-    lock = JobLock(job_folder, at=clock.utc())
+    lock = JobLock(job_folder, at=clock.utc(), name=lock_name(manifest.get("shard")))
     try:
-        found = None if fresh else unfinished_run(job_folder, plan.hash)
-        run = _continue(found, manifest, clock) if found else _create(job_folder, manifest, plan, clock)
+        found = None if fresh else unfinished_run(job_folder, plan.hash, manifest)
+        run = _continue(found, manifest, clock) if found else _create(job_folder, manifest, plan, clock, fresh)
         run["prices"] = prices.to_json()
         lock.name_run(run["run"])
-        return _writer(job_folder / run["run"], run, plan, lock, clock, prices)
+        given = {"lock": lock, "clock": clock, "prices": prices, "keep": keep, "strict": strict}
+        return _writer(job_folder / run["run"], run, plan, **given)
     except BaseException:
         lock.release()
         raise
@@ -61,19 +66,30 @@ def make_folder(job_folder: Path) -> None:
         raise cannot_write(job_folder, error) from error
 
 
-def unfinished_run(job_folder: Path, plan_hash: str) -> dict[str, Any] | None:
-    """The run.json of the newest run of this plan, when it is not finished; raises OutputError for a newer format."""
+def unfinished_run(
+    job_folder: Path, plan_hash: str, manifest: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any] | None:
+    """The run.json of the newest unfinished run of this plan; raises OutputError for a newer format.
+
+    manifest: of the run that would go on. A shard goes on with that shard, a retry with a retry of the same run.
+    """
     for run_id in run_ids(job_folder):
         path = job_folder / run_id / "run.json"
         run = from_json(path.read_bytes()) if path.exists() else None
         if run is not None:
             check_format(run, path)
-            if run["plan_hash"] == plan_hash and not run["finished"]:
+            if run["plan_hash"] == plan_hash and not run["finished"] and _kind(run) == _kind(manifest):
                 return run
     return None
 
 
-def _create(job_folder: Path, manifest: Mapping[str, Any], plan: Plan, clock: Clock) -> dict[str, Any]:
+def _kind(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What else two sittings of one run have in common; of a run.json or a manifest."""
+    shard, retry = run.get("shard") or {}, run.get("retry") or {}
+    return shard.get("k"), shard.get("of"), run.get("parent"), retry.get("statuses")
+
+
+def _create(job_folder: Path, manifest: Mapping[str, Any], plan: Plan, clock: Clock, fresh: bool) -> dict[str, Any]:
     run_id = new_run_id(clock.utc(), run_ids(job_folder))
     try:
         (job_folder / run_id).mkdir()
@@ -85,7 +101,12 @@ def _create(job_folder: Path, manifest: Mapping[str, Any], plan: Plan, clock: Cl
         "run": run_id,
         "simulated": manifest["simulated"],
         "limited": manifest["limited"],
-        "parent": None,
+        "fresh": fresh,
+        "parent": manifest.get("parent"),
+        "shard": manifest.get("shard"),
+        "retry": manifest.get("retry"),
+        "merged": None,
+        "checks": manifest.get("checks"),
         "plan_hash": plan.hash,
         "plan": plan_counts(plan),
         **{name: manifest[name] for name in ("spec", "files", "git", "versions")},
@@ -116,12 +137,16 @@ def _sitting(manifest: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
         "end": None,
         "seconds": None,
         "results": None,
+        "sent": None,
+        "reused": None,
+        "limit": None,
+        "max_cost": None,
+        "pace": [],
     }
 
 
-def _writer(
-    folder: Path, run: dict[str, Any], plan: Plan, lock: JobLock, clock: Clock, prices: PriceTable
-) -> RunWriter:
+def _writer(folder: Path, run: dict[str, Any], plan: Plan, **given: Any) -> RunWriter:
+    """given: what `RunWriter` is to be made with beside the files."""
     for killed in run["sittings"][:-1]:
         if killed["ended"] is None:
             _close_killed(killed, folder)
@@ -136,7 +161,7 @@ def _writer(
     if index.garbage:
         run["notes"].append(f"results.jsonl: {index.garbage} lines could not be read and were left out")
     write_whole(folder / "run.json", to_json(run, indent=True))
-    return RunWriter(folder, run=run, plan=plan, index=index, replies=replies, lock=lock, clock=clock, prices=prices)
+    return RunWriter(folder, run=run, plan=plan, index=index, replies=replies, **given)
 
 
 def _close_killed(sitting: dict[str, Any], folder: Path) -> None:
@@ -149,9 +174,12 @@ def _close_killed(sitting: dict[str, Any], folder: Path) -> None:
     sitting["ended"] = format_utc(started + timedelta(seconds=seconds))
 
 
-def answered_before(job_folder: Path, plan: Plan) -> int:
-    """How many requests of this plan an unfinished run has answered already; changes nothing and takes no lock."""
-    run = unfinished_run(job_folder, plan.hash)
+def answered_before(job_folder: Path, plan: Plan, shard: Mapping[str, Any] | None = None) -> int:
+    """How many requests of this plan an unfinished run has answered already; changes nothing and takes no lock.
+
+    shard: as in a manifest.
+    """
+    run = unfinished_run(job_folder, plan.hash, {"shard": shard})
     if run is None:
         return 0
     index = ResultIndex(plan.requests)

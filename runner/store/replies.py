@@ -12,6 +12,7 @@ from typing import Any, Final
 from runner.records import Attempt, Call, Failure, Request
 from runner.store.files import from_json, read_lines
 from runner.store.index import ANSWERED, ResultIndex
+from runner.store.versions import check_format
 
 _HEAD: Final = 32  # bytes of a line that hold its kind
 _MARK: Final = b'"t":"reply"'
@@ -20,7 +21,7 @@ _MARK: Final = b'"t":"reply"'
 def reply_line(request: Request, answer: Call, call: int) -> dict[str, Any]:
     """The journal's line for an answered call; its first fields say what it is."""
     head = {"v": 1, "t": "reply", "n": request.n, "id": request.id, "call": call}
-    return {**head, **answer.to_json(), "simulated": answer.simulated}
+    return {**head, "asked": request.model, **answer.to_json(), "simulated": answer.simulated}
 
 
 class ReplyIndex:
@@ -33,6 +34,8 @@ class ReplyIndex:
         """One streaming pass over the journal. A call that was made anew takes the place of the earlier one."""
         for offset, line in read_lines(journal):
             record = from_json(line) if _MARK in line[:_HEAD] else None
+            if record is not None:
+                check_format(record, journal)
             n, call = (record.get("n"), record.get("call")) if record else (None, None)
             if type(n) is int and 0 <= n < results.total and results.states[n] != ANSWERED and type(call) is int:
                 self._note(n, call, offset)

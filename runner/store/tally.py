@@ -12,22 +12,26 @@ from runner.models.cost import cache_saving_usd
 from runner.models.endings import kind_of
 from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.models.summary import Group
-from runner.models.usage import UsageTotals
+from runner.models.usage import Tokens, UsageTotals
 from runner.store.cache_tally import CacheTally
 from runner.store.distribution import Distribution
 from runner.store.lengths import Lengths
-from runner.store.money import Money
+from runner.store.money import Money, served_by, was_answered
+from runner.store.paid import Paid
 
 MAX_GROUPS = 50
 _VARYING = re.compile(r"req_\w+|`[^`]*`|\d+")
 
 
 class ResultTally:
-    """Sums of result lines added in order of n. per_row: requests of one row (cells times repeats)."""
+    """Sums of result lines added in order of n. per_row: requests of one row (cells times repeats).
+
+    reused: answers of another request; identical: those of them whose request is in the same run.
+    """
 
     def __init__(self, per_row: int, prices: PriceTable = LIST_PRICES) -> None:
         self.per_row = max(per_row, 1)
-        self.results = self.good = self.reused = self.simulated = 0
+        self.results = self.good = self.reused = self.identical = self.simulated = 0
         self.by_status: Counter[str] = Counter()
         self.groups: dict[tuple[str, str, str], Group] = {}
         self.usage = UsageTotals()
@@ -47,6 +51,7 @@ class ResultTally:
             self._group(record)
         if record.get("reused_from"):
             self.reused += 1
+            self.identical += record["reused_from"]["run"] == record["run"]
             return
         self._latency(record)
         self.cache.add(record)
@@ -54,6 +59,16 @@ class ResultTally:
         self.lengths.add(record)
         for model, usage, _ in bills(record):
             self._usage(usage, model)
+
+    def add_paid(self, paid: Paid) -> None:
+        """Count answers that are no result of their own; they belong to no row."""
+        for model, tokens in paid.usage.by_model.items():
+            self.usage.by_model[model] = self.usage.by_model.get(model, Tokens()).plus(tokens)
+        self.money.add_paid(paid.by_model, paid.unpriced)
+        self.cache.writes += paid.writes
+        self.cache.reads += paid.reads
+        known = self.saved_usd is not None and paid.saved_usd is not None
+        self.saved_usd = (self.saved_usd or 0.0) + (paid.saved_usd or 0.0) if known else None
 
     def _usage(self, usage: Mapping[str, Any], model: str) -> None:
         self.usage.add(usage, model)
@@ -94,10 +109,10 @@ def served_model(record: Mapping[str, Any]) -> str:
 
 def bills(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], float | None]]:
     """(model, usage, US dollars) of every answer that a result was made of; of one call, the result's own."""
-    calls = [call for call in record.get("calls") or () if call.get("usage") and call.get("response")]
+    calls = [call for call in record.get("calls") or () if call.get("usage") and was_answered(call)]
     if len(calls) > 1:
         for call in calls:
-            yield str(call["response"].get("model") or record["model"]["asked"]), call["usage"], call["cost_usd"]
+            yield served_by(call) or str(record["model"]["asked"]), call["usage"], call["cost_usd"]
     elif record.get("usage"):
         yield served_model(record), record["usage"], record.get("billed_usd")
 

@@ -39,8 +39,10 @@ def usage_json(
             "unpriced_results": tally.money.unpriced_results,
         },
         "cost_by_row": _cost_by_row(tally.money),
-        "overhead": {"requests": 0, "usd": 0.0},
+        "overhead": {"requests": attempts.overhead.count, "usd": attempts.overhead.usd},
+        "unfinished": {"replies": attempts.unfinished.count, "usd": attempts.unfinished.usd},
         "maybe_billed": attempts.to_json(),
+        "budget": _budget(manifest, tally, attempts),
         "reused": tally.reused,
         "cache": {
             "hit_rate": tally.cache_hit_rate,
@@ -54,6 +56,16 @@ def usage_json(
         "latency_seconds": _latency(tally.latency),
         "throughput": _throughput(tally, total, seconds),
     }
+
+
+def _budget(manifest: Mapping[str, Any], tally: ResultTally, attempts: AttemptTally) -> dict[str, Any] | None:
+    """The cap of the newest sitting and what is left of it; what may have been billed counts as spent."""
+    cap = manifest["sittings"][-1].get("max_cost") if manifest.get("sittings") else None
+    if cap is None:
+        return None
+    spent, maybe = tally.money.priced_usd, attempts.maybe_usd
+    left = max(0.0, cap - spent - maybe)
+    return {"max_cost_usd": cap, "spent_usd": spent, "maybe_billed_usd": _rounded(maybe), "left_usd": _rounded(left)}
 
 
 def _by_model(tally: ResultTally) -> dict[str, Any]:

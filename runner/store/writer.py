@@ -8,22 +8,32 @@ Nothing here decides what is sent; not safe for use by several threads.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from runner.errors import OutputError
 from runner.models.price_table import LIST_PRICES, PriceTable
+from runner.models.resume import Resume, Spent
 from runner.models.summary import Summary
-from runner.records import AttachedFile, Attempt, Call, Plan, Request, Result
+from runner.records import AttachedFile, Attempt, Call, Failure, Judgement, PaceState, Plan, Request, Result
+from runner.spec.job import Keep
 from runner.store.files import AppendFile, Replace, from_json, to_json
 from runner.store.finishing import Ending, finish_run
-from runner.store.index import ANSWERED, NONE, ResultIndex, state_of
+from runner.store.index import ANSWERED, FAILED, NONE, TRANSIENT, ResultIndex, state_of
+from runner.store.keeping import kept_record
 from runner.store.lock import JobLock
+from runner.store.overhead import overhead_line, overhead_sent_line
 from runner.store.replies import ReplyIndex, reply_line
+from runner.store.reused import reused_line
+from runner.store.spent import spent_so_far
 from runner.store.syncing import GroupedSync
 from runner.store.times import Clock
 from runner.store.uploads import upload_line, uploaded_ids
+
+SYNC_EVERY_SECONDS = 1.0
 
 
 class RunWriter:
@@ -40,6 +50,8 @@ class RunWriter:
         lock: JobLock,
         clock: Clock,
         prices: PriceTable = LIST_PRICES,
+        keep: Keep = Keep(),  # noqa: B008 (frozen: it cannot change)
+        strict: bool = False,
     ) -> None:
         self.folder = folder
         self.run = run
@@ -48,11 +60,20 @@ class RunWriter:
         self.replies = replies
         self.clock = clock
         self.prices = prices
+        self.keep = keep
+        self.strict = strict
         self.started = clock.now()
+        self.answered_before = index.count(ANSWERED)
+        self.reused = 0
+        self.unwritten: list[bytes] = []
         self.journal = AppendFile(folder / "journal.jsonl")
         self.results = AppendFile(folder / "results.jsonl")
-        self._sync: GroupedSync | None = GroupedSync((self.results, self.journal))
+        self._sync: GroupedSync | None = GroupedSync(
+            (self.results, self.journal), interval=0.0 if strict else SYNC_EVERY_SECONDS
+        )
         self._lock: JobLock | None = lock
+        self._spent: Spent | None = None
+        self._sent = bytearray(plan.requests)
 
     @property
     def run_id(self) -> str:
@@ -64,12 +85,21 @@ class RunWriter:
         return len(self.run["sittings"]) > 1
 
     @property
+    def fresh(self) -> bool:
+        """Whether the run was begun to have everything answered anew."""
+        return bool(self.run.get("fresh"))
+
+    @property
     def answered_count(self) -> int:
         return self.index.count(ANSWERED)
 
     def answered(self, n: int) -> bool:
         """Whether request n of the plan has an answer and must not be sent again."""
         return self.index.states[n] == ANSWERED
+
+    def has_result(self, n: int) -> bool:
+        """Whether request n has a result, be it a failure."""
+        return self.index.states[n] != NONE
 
     def result_of(self, n: int) -> dict[str, Any] | None:
         """The newest result line of request n, None without one."""
@@ -83,6 +113,24 @@ class RunWriter:
         """The calls of request n that earlier sittings got an answer to, when it has no answered result."""
         return self.replies.calls(n, self.journal.path)
 
+    def spent(self) -> Spent:
+        """What earlier sittings of this run have spent, as it was when the run was opened."""
+        if self._spent is None:
+            self._spent = spent_so_far(self.journal.path, self.index) if self.continued else Spent()
+        return self._spent
+
+    def resume(self) -> Resume:
+        """What the run has behind it, for a word on how it goes on."""
+        return Resume(
+            total=self.plan.requests,
+            answered=self.answered_before,
+            reused=self.reused,
+            failed=self.index.count(FAILED) + self.index.count(TRANSIENT),
+            continued=self.continued,
+            simulated=self.run["simulated"],
+            spent=self.spent(),
+        )
+
     # ------------------------------------------------------------ while it runs
 
     def sent(self, request: Request, attempt: int, at: str, may_cost: float | None, call: int = 0) -> None:
@@ -90,6 +138,7 @@ class RunWriter:
 
         may_cost: US dollars it may cost at most, None when unknown.
         """
+        self._sent[request.n] = 1
         line = {"v": 1, "t": "sent", "n": request.n, "id": request.id, "call": call, "attempt": attempt, "at": at}
         self._journal(line | {"may_cost_usd": may_cost})
 
@@ -99,7 +148,17 @@ class RunWriter:
 
     def replied(self, request: Request, answer: Call, call: int) -> None:
         """The first thing done with a reply that no answered result holds. Raises OutputError."""
-        self._journal(reply_line(request, answer, call))
+        record = reply_line(request, answer, call)
+        with self._shown_if_lost(to_json(record)):
+            self._journal(record)
+
+    def overhead_sent(self, prefix: str, request: Request, at: str, may_cost: float | None) -> None:
+        """About to warm a prefix up. may_cost: as in `sent`."""
+        self._journal(overhead_sent_line(prefix, request, at, may_cost))
+
+    def overhead(self, prefix: str, request: Request, call: Call | None, failure: Failure | None) -> None:
+        """How warming a prefix up ended; one of the two is None. Raises OutputError."""
+        self._journal(overhead_line(prefix, request, call, failure))
 
     def uploaded(self, file: AttachedFile, id: str) -> None:
         """A file has an id now; later sittings of this run use it too."""
@@ -113,33 +172,46 @@ class RunWriter:
         """The first thing done with a reply. Raises OutputError when it cannot be written."""
         self._write_result(result.to_json(job=self.run["job"], run=self.run_id))
 
-    def write_reused(self, request: Request, first_n: int) -> bool:
+    def write_identical(self, request: Request, first_n: int) -> bool:
         """Give a request the result of the identical request first_n; False when that one has none yet."""
         first = self.result_of(first_n)
-        if first is None:
-            return False
-        own = {
-            "n": request.n,
-            "id": request.id,
-            "cell": dict(request.cell),
-            "repeat": request.repeat,
-            "source": {"file": request.source.file, "line": request.source.line},
-            "row": dict(request.row),
-            "calls": [],
-            "billed_usd": 0.0,
-            "reused_from": {"run": first["run"], "n": first["n"], "id": first["id"]},
-        }
-        self._write_result(first | own)
-        return True
+        if first is not None:
+            self.write_reused(request, first)
+        return first is not None
+
+    def write_reused(self, request: Request, answer: Mapping[str, Any], verdict: Judgement | None = None) -> None:
+        """Give a request an answer that is known. answer, verdict: as in `reused_line`. Raises OutputError."""
+        self.reused += 1
+        self._write_result(reused_line(request, answer, verdict, job=self.run["job"], run=self.run_id))
 
     def _journal(self, line: Mapping[str, Any]) -> None:
         self.journal.append(to_json(line))
         self._wrote()
 
     def _write_result(self, record: dict[str, Any]) -> None:
-        offset = self.results.append(to_json(record))
+        line = to_json(kept_record(record, self.keep))
+        with self._shown_if_lost(line):
+            offset = self.results.append(line)
         self.index.note(record["n"], state_of(record), offset)
         self._wrote()
+
+    @contextmanager
+    def _shown_if_lost(self, line: bytes) -> Iterator[None]:
+        """A reply that cannot be written goes out with the error, so that it is shown at least."""
+        try:
+            yield
+        except OutputError as error:
+            self.unwritten.append(line)
+            error.unwritten = self.unwritten
+            raise
+
+    async def settled(self) -> None:
+        """Returns once what was written is on the disk; at once where the job does not ask for that (`durability`)."""
+        if self.strict and self._sync:
+            from asyncio import wrap_future
+
+            await wrap_future(self._sync.durable())
+            self._wrote()
 
     def _wrote(self) -> None:
         if self._sync:
@@ -148,16 +220,32 @@ class RunWriter:
     # ------------------------------------------------------------ the end
 
     def finish(
-        self, *, end: str = "complete", cache_audit: Sequence[Mapping[str, Any]] = (), replace: Replace = os.replace
+        self,
+        *,
+        end: str = "complete",
+        cache_audit: Sequence[Mapping[str, Any]] = (),
+        pace: Sequence[PaceState] = (),
+        limit: Mapping[str, Any] | None = None,
+        max_cost: float | None = None,
+        replace: Replace = os.replace,
     ) -> Summary:
         """Put the results in order when all are there, write usage.json, run.json and `latest`; nothing is sent after.
 
         end: why the sitting ended, `complete`, `interrupted` or a failure's kind. cache_audit: as in `Ending`.
-        replace: how a file takes another's place. Raises OutputError; results on disk stay as they are then.
+        pace: how fast each model was asked at the end. limit: the limit of the user's that ended it, `{kind, what}`.
+        max_cost: the cap in US dollars. replace: how a file takes another's place.
+        Raises OutputError; results on disk stay as they are then.
         """
         self._close_files()
+        sitting = {
+            "sent": sum(self._sent),
+            "reused": self.reused,
+            "limit": dict(limit) if limit else None,
+            "max_cost": max_cost,
+            "pace": [state.to_json() for state in pace],
+        }
         seconds = self.clock.now() - self.started
-        ending = Ending(end, at=self.clock.utc(), seconds=seconds, cache_audit=cache_audit, prices=self.prices)
+        ending = Ending(end, self.clock.utc(), seconds, cache_audit, self.prices, sitting, self.keep)
         return finish_run(self.folder, self.run, self.index, ending, replace=replace)
 
     def close(self) -> None:
@@ -185,4 +273,8 @@ class RunWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if error is None:
+            self.close()
+        else:
+            with suppress(OutputError):  # what went wrong first is what people have to know
+                self.close()

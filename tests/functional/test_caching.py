@@ -118,7 +118,7 @@ def test_languages_share_the_image_and_images_share_the_system_prompt(job: Job) 
         'prompt: "A caption in {{ language }}."\nvars: {language: ""}\n'
         "matrix: {language: [English, French, German, Italian, Spanish]}\n"
     )
-    ran = job.run(spec, rows=4)
+    ran = job.run(spec, "--set", "run.reuse=true", rows=4)
     assert (ran.wrote(), ran.read()) == (4, 19)
     first = [
         one["usage"]["cache_creation_input_tokens"]

@@ -26,7 +26,7 @@ def same_every_day(text: str) -> str:
 @pytest.fixture
 def support(tmp_path: Path) -> Path:
     """The job of the page."""
-    (spec,) = blocks("yaml")
+    spec, _ = blocks("yaml")
     (tmp_path / "support.yaml").write_text(spec, encoding="utf-8")
     return tmp_path
 
@@ -38,6 +38,18 @@ def test_every_command_of_the_page_works_and_says_what_is_shown(block: str, supp
     assert done.returncode == 0, done.stderr
     if shown:
         assert same_every_day(done.stdout) == same_every_day(shown)
+
+
+def test_the_budget_of_the_page_goes_into_a_spec(support: Path, promptrun: Command) -> None:
+    spec = support / "support.yaml"
+    spec.write_text("\n".join(blocks("yaml")), encoding="utf-8")
+    assert "all of it costs $0.026 at most" in promptrun.ok("plan", "support.yaml", cwd=support)
+    summary = promptrun("support.yaml", "--simulate", cwd=support).stderr
+    assert "left of max_cost $5.00" in summary
+    (usage,) = support.glob("outputs/simulated/support/2*/usage.json")
+    budget = json.loads(usage.read_text(encoding="utf-8"))["budget"]
+    assert budget["left_usd"] == pytest.approx(5 - budget["spent_usd"])
+    assert (budget["max_cost_usd"], budget["maybe_billed_usd"]) == (5.0, 0.0)
 
 
 def test_a_plan_that_is_counted(tmp_path: Path, promptrun: Command, snapshot: object) -> None:
@@ -80,11 +92,12 @@ def test_earlier_answers_make_a_plan_s_cost_likely(tmp_path: Path, promptrun: Co
     spec = write_job(tmp_path, numbered(4))
     before = json_lines(promptrun.ok("plan", spec, "--format", "json", env=hand_server.environment()))[0]
     promptrun.ok(spec, "--quiet", env=hand_server.environment())
-    after = json_lines(promptrun.ok("plan", spec, "--format", "json", env=hand_server.environment()))[0]
+    words = ("plan", spec, "--set", "run.reuse=false")
+    after = json_lines(promptrun.ok(*words, "--format", "json", env=hand_server.environment()))[0]
     assert before["models"][0]["likely_usd"] is None
     assert (after["earlier_results"], after["models"][0]["expected_output_tokens"]) == (4, 4 * 6)
     assert after["models"][0]["least_usd"] < after["models"][0]["likely_usd"] < after["models"][0]["full_usd"]
-    assert "likely" in promptrun.ok("plan", spec, env=hand_server.environment())
+    assert "likely" in promptrun.ok(*words, env=hand_server.environment())
 
 
 def test_the_spec_s_prices_are_what_is_billed(tmp_path: Path, promptrun: Command, hand_server: HandServer) -> None:

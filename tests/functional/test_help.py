@@ -10,7 +10,21 @@ from pathlib import Path
 import pytest
 from harness import Command, first_url
 
-COMMANDS = ["run", "validate", "plan", "render", "show", "runs", "simulate", "init", "schema", "completion"]
+COMMANDS = [
+    "run",
+    "validate",
+    "plan",
+    "render",
+    "show",
+    "runs",
+    "retry",
+    "merge",
+    "prune",
+    "simulate",
+    "init",
+    "schema",
+    "completion",
+]
 EXAMPLE = re.compile(r"^\s*(?:[A-Z]+=\S+ )?promptrun (?P<arguments>.+)$", re.MULTILINE)
 
 
@@ -30,8 +44,11 @@ def test_the_help_lists_every_command(promptrun: Command) -> None:
 @pytest.mark.parametrize("command", [None, *COMMANDS])
 def test_the_example_in_the_help_works(command: str | None, promptrun: Command, project: Path) -> None:
     lines = examples(promptrun.ok(*([command] if command else []), "--help"))
-    if command in ("show", "runs"):
+    if command in ("show", "runs", "prune", "retry"):
         promptrun.ok("specs/triage.yaml", "--simulate", cwd=project)
+    if command == "merge":
+        for shard in ("1/2", "2/2"):
+            promptrun.ok("specs/triage.yaml", "--simulate", "--shard", shard, cwd=project)
     for arguments in lines:
         if arguments[0] == "simulate":
             serves_and_stops(promptrun, arguments)

@@ -27,6 +27,7 @@ WITHOUT_ANTHROPIC = [
     ["--help"],
     ["--version"],
     *([command, "--help"] for command in ("run", "validate", "plan", "render", "show", "runs", "simulate", "init")),
+    *([command, "--help"] for command in ("retry", "merge", "prune")),
     ["schema", "--help"],
     ["completion", "--help"],
     ["validate", TRIAGE],
@@ -63,6 +64,8 @@ def test_never_imports_anthropic(arguments: list[str], promptrun: Command, tmp_p
 def test_show_and_runs_never_import_anthropic(promptrun: Command, tmp_path: Path) -> None:
     promptrun.ok(SPECS / "capitals.yaml", "--simulate", "--limit", "2", "--output-dir", tmp_path)
     run = str(next((tmp_path / "simulated" / "capitals").glob("*/run.json")).parent)
-    for arguments in (["show", run], ["show", run, "bo"], ["runs", "capitals", "--output-dir", str(tmp_path)]):
+    outputs = ["--output-dir", str(tmp_path)]
+    looks = (["show", run], ["show", run, "bo"], ["runs", "capitals", *outputs], ["prune", "capitals", *outputs])
+    for arguments in looks:
         roots = loaded(promptrun, arguments, tmp_path / "loaded.json")
         assert not roots & {"anthropic", "aiohttp", "httpx2", "pydantic"}, arguments

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from runner.engine.live import Stop
-from runner.pipeline import PlanOptions, RunOptions, World, plan_job, run_job
+from runner.pipeline import run_job
+from runner.planning import PlanOptions, plan_job
 from runner.simulator import Simulator, SimulatorConfig
+from runner.sitting import RunOptions, World
 from runner.store import read_results
 
 DATA = Path(__file__).resolve().parents[2] / "specs" / "data"

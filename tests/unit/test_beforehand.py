@@ -12,7 +12,7 @@ import pytest
 
 from runner.beforehand import Asking, ask_models, count_input
 from runner.errors import AccountError, SpecError, TryLater
-from runner.pipeline import PlanOptions, plan_job
+from runner.planning import PlanOptions, plan_job
 from runner.prompts.plan_cost import Known, plan_cost
 from runner.simulator import Simulator, SimulatorConfig
 from runner.simulator.tokens import input_tokens
@@ -111,6 +111,34 @@ def test_a_provider_without_an_answer_is_not_asked(question, flag, tmp_path, mon
     assert flag in str(caught.value)
 
 
+@pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "501 Not Implemented"])
+@pytest.mark.parametrize(("question", "flag"), [(count_input, "--count-tokens"), (ask_models, "--online")])
+def test_a_server_without_the_endpoint_is_asked_once_and_named(question, flag, status, tmp_path, monkeypatch):
+    """Exit code 2: another try brings nothing, and requests may work all the same."""
+    asked = []
+
+    async def answer(reader, writer):
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split(b" ")[1])
+        writer.write(f"HTTP/1.1 {status}\r\ncontent-length: 9\r\nconnection: close\r\n\r\nnot here!".encode())
+        await writer.drain()
+        writer.close()
+
+    async def run(one):
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            url = "http://{}:{}".format(*server.sockets[0].getsockname())
+            with environment(monkeypatch, ANTHROPIC_BASE_URL=url, **KEY) as env:
+                await question(one, Asking(env))
+
+    with planned(tmp_path, "model: claude-opus-5-5\nprompt: Hi.\n") as one, pytest.raises(SpecError) as caught:
+        asyncio.run(run(one))
+    (problem,) = caught.value.problems
+    assert (problem.rule, caught.value.exit_code) == ("not-offered", 2)
+    assert "the server cannot be asked for" in problem.what
+    assert f"HTTP {status[:3]}" in problem.what
+    assert flag in problem.next
+    assert len(asked) <= 2, "a row and what it is compared with, and nothing twice"
+
+
 def test_models_are_asked_once_each_and_say_what_does_not_work(tmp_path, monkeypatch):
     spec = (
         "prompt: Hi.\nmatrix:\n  model: [claude-sonnet-4-5, claude-opus-5-5, claude-of-tomorrow]\n"
@@ -131,7 +159,8 @@ def test_models_are_asked_once_each_and_say_what_does_not_work(tmp_path, monkeyp
 
 
 def test_an_account_that_is_refused_is_the_owner_s_to_mend(tmp_path, monkeypatch):
-    _refused(tmp_path, monkeypatch, 401, "authentication_error", AccountError)
+    error = _refused(tmp_path, monkeypatch, 401, "authentication_error", AccountError)
+    assert error.problems[0].next == "The API does not accept the credentials: check `ANTHROPIC_API_KEY`."
 
 
 def test_a_request_that_cannot_be_counted_is_the_author_s(tmp_path, monkeypatch):

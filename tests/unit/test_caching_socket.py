@@ -36,6 +36,8 @@ class Results:
     def done(self, result: Result) -> None:
         self.results.append(result)
 
+    async def settled(self) -> None: ...
+
 
 def request(n: int, variant: int = 0) -> Request:
     mark = {"cache_control": {"type": "ephemeral"}}
@@ -84,7 +86,7 @@ def test_one_write_and_the_rest_reads() -> None:
     _, sink, log = send((request(n) for n in range(400)), {})
     assert cached(sink) == (1, 399)
     assert (log.cache_writes, log.cache_reads) == (1, 399)
-    assert log.most_in_flight == 50
+    assert log.most_in_flight <= 50
 
 
 @pytest.mark.parametrize("fault", ["overloaded", "server_error", "dropped", "rate_limited"])

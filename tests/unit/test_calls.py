@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from runner.engine.live import Stop
-from runner.pipeline import Finished, PlannedJob, PlanOptions, RunOptions, World, plan_job, run_job
+from runner.pipeline import run_job
+from runner.planning import PlanOptions, plan_job
 from runner.records import AttemptEnded, Event
 from runner.simulator import Simulator, SimulatorConfig
+from runner.sitting import Finished, RunOptions, Started, World
 from runner.store import read_results
 
 HEAD = "name: job\nmodel: claude-opus-5-5\nmax_tokens: 300\ncache: off\nfallbacks: off\n"
@@ -55,7 +57,7 @@ class Sittings:
     async def _sit(self, observer: Any, url: str) -> Finished | None:
         stop = Stop()
 
-        def watch(planned: PlannedJob, answered: int) -> Callable[[Event], None]:
+        def watch(started: Started) -> Callable[[Event], None]:
             return lambda event: observer(stop, event) if observer else None
 
         options = RunOptions(outputs=self.folder / "outputs", simulate=True, concurrency=1)
@@ -103,14 +105,14 @@ def test_dialogues_of_different_length_per_row(tmp_path: Path) -> None:
 
 
 def test_a_paused_turn_is_continued(tmp_path: Path) -> None:
-    tools = "tools: [{type: web_search_20260318, name: web_search}]\n"
+    tools = "tools: [{type: web_search_20260318, name: web_search}]\nrun: {reuse: true}\n"
     line = result(tmp_path, tools + asked("look [[simulate:pause=2]]"))
     assert made(line) == [("turn", 0), ("continue", 0), ("continue", 0)]
     assert (line["status"], line["stop_reason"]) == ("ok", "end_turn")
 
 
 def test_a_turn_that_pauses_for_ever_is_given_up_after_ten_times(tmp_path: Path) -> None:
-    tools = "tools: [{type: web_search_20260318, name: web_search}]\n"
+    tools = "tools: [{type: web_search_20260318, name: web_search}]\nrun: {reuse: true}\n"
     line = result(tmp_path, tools + asked("look [[simulate:stop=pause_turn]]"))
     assert (len(line["calls"]), line["status"], line["good"]) == (11, "truncated", False)
 

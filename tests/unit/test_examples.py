@@ -22,7 +22,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from runner.errors import Problem, SpecError
 from runner.inputs import Selection
-from runner.pipeline import PlanOptions, plan_job
+from runner.planning import PlanOptions, plan_job
 from runner.records import Request
 from runner.spec.load import LoadOptions, load_job
 from runner.spec.rules import RULES

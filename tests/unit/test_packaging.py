@@ -17,7 +17,7 @@ import yaml
 from runner import __version__
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-TARGETS = {"demo", "test", "lint", "bench", "docs", "clean"}
+TARGETS = {"demo", "test", "lint", "faults", "bench", "docs", "clean"}
 
 
 def read(name: str) -> str:

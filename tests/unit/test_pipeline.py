@@ -9,22 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from runner.ends import exit_code, first_that_applies
 from runner.engine.live import Ended, Stop
 from runner.errors import SpecError
 from runner.models.summary import Summary
-from runner.pipeline import (
-    Finished,
-    PlannedJob,
-    PlanOptions,
-    RunOptions,
-    World,
-    exit_code,
-    first_that_applies,
-    plan_job,
-    plan_jobs,
-    run_jobs,
-)
+from runner.pipeline import run_jobs
+from runner.planning import PlannedJob, PlanOptions, plan_job, plan_jobs
 from runner.records import Failure
+from runner.sitting import Finished, RunOptions, World
 from runner.store import read_results, read_run, read_usage
 
 SPEC = """\

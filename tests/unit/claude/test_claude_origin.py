@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.claude.origin import origin_of, origin_of_url
+from runner.claude.origin import origin_of, origin_of_url, service_of
 from runner.errors import SpecError
+from runner.models.providers import PROVIDERS
+from runner.spec.job import ClientSpec
 
 
 @pytest.mark.parametrize(
@@ -21,9 +23,9 @@ from runner.errors import SpecError
         ("  ", None),
         ("https://api.anthropic.com", None),
         ("https://API.anthropic.com:443/v1/", None),
-        ("http://api.anthropic.com", "http://api.anthropic.com"),
+        ("http://localhost:8080", "http://localhost:8080"),
         ("http://127.0.0.1:8080/some/path?x=1", "http://127.0.0.1:8080"),
-        ("https://user:hunter2@Gateway.Example:8443/v1", "https://gateway.example:8443"),
+        ("https://Gateway.Example:8443/v1", "https://gateway.example:8443"),
         ("http://[::1]:80/", "http://[::1]"),
     ],
 )
@@ -36,6 +38,27 @@ def test_what_is_no_url_is_an_error_that_does_not_repeat_it(written, snapshot):
     with pytest.raises(SpecError) as caught:
         origin_of({"ANTHROPIC_BASE_URL": written})
     assert str(caught.value) == snapshot(name="no-url")
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ("https://user:hunter2@gateway.example/v1", "holds a user name or password"),
+        ("http://user@127.0.0.1:8080", "holds a user name or password"),
+        ("http://api.anthropic.com", "leads to another machine without encryption"),
+        ("http://10.0.0.7:8080/v1", "leads to another machine without encryption"),
+        ("http://localhost.example.com", "leads to another machine without encryption"),
+    ],
+)
+@pytest.mark.parametrize("provider", ["anthropic", "foundry", "bedrock"])
+def test_a_credential_goes_nowhere_in_the_open(written, what, provider):
+    variable = PROVIDERS[provider].base_url_variable
+    env = {variable: written}
+    with pytest.raises(SpecError) as caught:
+        origin_of(env) if provider == "anthropic" else service_of(ClientSpec(provider), "anthropic", env)
+    (problem,) = caught.value.problems
+    assert (problem.what, caught.value.exit_code) == (f"`{variable}` {what}", 2)
+    assert "hunter2" not in str(caught.value)
 
 
 @given(st.text())

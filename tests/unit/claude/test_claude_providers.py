@@ -17,7 +17,7 @@ from scripted_server import a_request
 
 from runner.claude.client import Client, open_client
 from runner.claude.failures import failure_of_response
-from runner.claude.providers import require_extra
+from runner.claude.providers import entra_login, require_extra
 from runner.errors import AccountError, SpecError
 from runner.models.providers import PROVIDERS
 from runner.records import SECRET, Failure, Outcome, Reply, Request, Timeout
@@ -48,7 +48,7 @@ def no_cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No login of this machine is found, and nothing outside it is asked for one."""
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_BEARER_TOKEN_BEDROCK", "CLOUD_ML_REGION"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "AWS_ACCESS_KEY_ID"):
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "AWS_ACCESS_KEY_ID", "AZURE_ACCESS_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
@@ -201,6 +201,63 @@ def test_no_credentials_end_the_job_before_anything_is_sent(name: str) -> None:
         pytest.importorskip(module)
     with pytest.raises(AccountError, match="there are no usable credentials for"):
         asked(name, lambda name, url: None, lambda client: client.send(a_request()))
+
+
+def test_foundry_without_credentials_says_what_to_set() -> None:
+    with pytest.raises(AccountError) as caught:
+        asked("foundry", lambda name, url: None, lambda client: client.send(a_request()))
+    (problem,) = caught.value.problems
+    assert problem.what == "there are no usable credentials for Microsoft Foundry"
+    assert "ANTHROPIC_FOUNDRY_API_KEY" in problem.next
+    assert "az login" in problem.next
+
+
+def test_foundry_takes_a_token_of_entra_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    def log_in(name: str, url: str) -> None:
+        monkeypatch.setenv("AZURE_ACCESS_TOKEN", "an-entra-token\n")
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "not-for-foundry")
+
+    outcome, server = asked("foundry", log_in, lambda client: client.send(a_request()))
+    assert a_reply(outcome)
+    (one,) = server.asked
+    assert one.headers["authorization"] == "Bearer an-entra-token"
+    assert "not-for-foundry" not in str(one.headers)
+
+
+class Identity:
+    """Stands for `azure.identity`: a login that works, or one that is not there."""
+
+    def __init__(self, *, works: bool) -> None:
+        self.works = works
+        self.given = 0
+        self.scopes: list[str] = []
+
+    class DefaultAzureCredential:
+        """What Azure finds on this machine."""
+
+    def get_bearer_token_provider(self, credential: object, scope: str) -> Callable[[], str]:
+        assert isinstance(credential, Identity.DefaultAzureCredential)
+        self.scopes.append(scope)
+
+        def token() -> str:
+            if not self.works:
+                raise RuntimeError("DefaultAzureCredential failed to retrieve a token")
+            self.given += 1
+            return f"token-{self.given}"
+
+        return token
+
+
+def test_azure_s_own_chain_gives_and_renews_the_token() -> None:
+    identity = Identity(works=True)
+    token = entra_login(identity, PROVIDERS["foundry"])["azure_ad_token_provider"]
+    assert [asyncio.run(token()), asyncio.run(token())] == ["token-2", "token-3"]
+    assert identity.scopes == ["https://ai.azure.com/.default"]
+
+
+def test_an_azure_login_that_fails_ends_the_job_before_anything_is_sent() -> None:
+    with pytest.raises(AccountError, match="failed to retrieve a token"):
+        entra_login(Identity(works=False), PROVIDERS["foundry"])
 
 
 @pytest.mark.parametrize("name", ["bedrock", "vertex", "foundry", "aws"])

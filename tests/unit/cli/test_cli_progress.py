@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import io
 
+import pytest
+
 from runner.cli.progress import LINE_EVERY_SECONDS, Progress
 from runner.records import Attempt, AttemptEnded, Failure, Request, RequestDone, Result, Source
 
@@ -23,7 +25,7 @@ def test_a_line_comes_only_when_its_time_has_come() -> None:
     time[0] = LINE_EVERY_SECONDS
     progress(BAD)
     progress(DONE)
-    assert out.getvalue() == "triage: 12 of 1,000 done, 1 good, 1 retries\n"
+    assert out.getvalue() == ("triage: 12 of 1,000 done, 1 good, 1 retries, 2 req/min, about 4 h 07 min left\n")
     time[0] *= 2
     progress(DONE)
     assert out.getvalue().count("\n") == 2
@@ -58,3 +60,15 @@ def test_a_terminal_gets_a_bar_with_what_earlier_sittings_answered() -> None:
     assert "triage" in out.getvalue()
     assert "2/4" in out.getvalue()
     assert "3/4" in out.getvalue()
+
+
+def test_jobs_that_run_side_by_side_have_a_bar_each(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Terminal()
+    first = Progress("first", total=2, done=0, stream=out, row=0)
+    second = Progress("second", total=2, done=0, stream=out, row=1)
+    first(DONE)
+    second(DONE)
+    for progress in (first, second):
+        progress.close()
+    assert "first" in out.getvalue()
+    assert "second" in out.getvalue()

@@ -9,7 +9,7 @@ import pytest
 from runner.cli.run import tell
 from runner.engine.live import Ended
 from runner.models.summary import Summary
-from runner.pipeline import Finished, RunOptions
+from runner.sitting import Finished, RunOptions
 
 
 def test_the_command_that_goes_on_does_not_start_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

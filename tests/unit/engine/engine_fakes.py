@@ -110,6 +110,15 @@ class FakeSink:
     def done(self, result: Result) -> None:
         self.write("done", result.request.n, result)
 
+    async def settled(self) -> None:
+        """What is in `lines` is safe."""
+
+    def overhead_sent(self, prefix: str, request: Request, at: str, may_cost: float | None) -> None:
+        self.write("overhead_sent", request.n, (prefix, request, may_cost))
+
+    def overhead(self, prefix: str, request: Request, call: Call | None, failure: Failure | None) -> None:
+        self.write("overhead", request.n, (prefix, call, failure))
+
     def write(self, kind: str, n: int, what: Any) -> None:
         error = self.break_on(kind, n)
         if error:
@@ -153,7 +162,7 @@ def play(
     api: FakeApi | None = None,
     *,
     sink: FakeSink | None = None,
-    concurrency: int = 4,
+    concurrency: int | None = 4,
     retry: RetryPolicy | None = None,
     stop: Stop | None = None,
     later: Callable[[asyncio.AbstractEventLoop, Stop], None] = lambda loop, stop: None,

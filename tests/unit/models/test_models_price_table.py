@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from runner.models.cost import cost_usd, input_cost_usd, worst_case_usd
+from runner.models.cost import cost_usd, input_cost_usd
 from runner.models.price_table import LIST_PRICES, PriceTable, price_table
+from runner.models.worst_case import worst_case_usd
 
 DAY = date(2026, 11, 22)
 USAGE = {"input_tokens": 1000, "output_tokens": 500, "cache_read_input_tokens": 10_000}

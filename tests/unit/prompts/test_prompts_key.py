@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.prompts.key import NotJson, canonical_json, json_bytes, request_key
+from runner.prompts.key import PARTS, NotJson, canonical_json, json_bytes, key_and_parts, request_key
 
 BODY: dict[str, Any] = {
     "model": "claude-opus-5-5",
@@ -118,3 +118,64 @@ def test_what_json_cannot_hold(value: Any, reason: str) -> None:
 def test_sorted_keys_and_utf8() -> None:
     assert canonical_json({"b": [1, 2.0], "a": {"é": "<&>"}}) == '{"a":{"é":"<&>"},"b":[1,2.0]}'.encode()
     assert json_bytes({"b": 1, "a": 2}) == b'{"b":1,"a":2}'
+
+
+# ---------------------------------------------------------------- parts
+
+
+@pytest.mark.parametrize(
+    ("part", "service", "betas", "changed", "repeat"),
+    [
+        ("model", "anthropic", (), {"model": "claude-opus-5"}, 0),
+        ("system", "anthropic", (), {"system": "Be brief."}, 0),
+        ("prompt", "anthropic", (), {"messages": [{"role": "user", "content": "Hello"}]}, 0),
+        ("prompt", "anthropic", (), {"turns": [], "variables": {"a": 1}}, 0),
+        ("parameters", "anthropic", (), {"max_tokens": 3}, 0),
+        ("parameters", "anthropic", (), {"tools": [{"name": "t"}]}, 0),
+        ("parameters", "anthropic", ("a",), {}, 0),
+        ("parameters", "anthropic https://proxy.example", (), {}, 0),
+        ("parameters", "anthropic", (), {}, 1),
+    ],
+)
+def test_what_changed_is_told_by_its_part(part: str, service: str, betas: Any, changed: Any, repeat: int) -> None:
+    before = key_and_parts("anthropic", (), BODY, 0)[1]
+    after = key_and_parts(service, betas, {**BODY, **changed}, repeat)[1]
+    assert list(before) == list(PARTS)
+    assert [name for name in PARTS if before[name] != after[name]] == [part]
+
+
+def test_parts_are_short_and_never_change_by_accident() -> None:
+    """They stand in results: other ones would call every request of the next run changed in all its parts."""
+    assert key_and_parts("anthropic", (), BODY, 0)[1] == {
+        "model": "42fb60f2bd1e",
+        "system": "0da606d0dcaa",
+        "prompt": "1dbfb9a79175",
+        "parameters": "7c3f2c2e9615",
+    }
+
+
+FIELDS = st.sampled_from(["model", "system", "messages", "turns", "tools", "thinking", "stream", "cache_control"])
+BODIES = st.dictionaries(FIELDS, st.sampled_from([None, "a", "b", [], [{"text": "a", "cache_control": {}}], {"x": 1}]))
+ASKED = st.tuples(st.sampled_from(["s", "t"]), st.lists(st.sampled_from(["a", "b"])), BODIES, st.integers(0, 1))
+
+
+@given(ASKED, ASKED)
+def test_some_part_changes_exactly_when_the_key_does(one: Any, two: Any) -> None:
+    """With every field optional and few values, equal keys come up as well as unequal ones."""
+    (key, parts), (other, others) = key_and_parts(*one), key_and_parts(*two)
+    assert (key == other) == (parts == others)
+
+
+@given(BODIES, FIELDS, st.sampled_from([None, "a", [], {"x": 1}]))
+def test_one_changed_field_changes_at_most_one_part(body: Any, name: str, value: Any) -> None:
+    (key, parts), (other, others) = (key_and_parts("s", (), made, 0) for made in (body, {**body, name: value}))
+    changed = [part for part in PARTS if parts[part] != others[part]]
+    assert len(changed) == (key != other)
+
+
+def test_a_schema_s_own_cache_control_is_in_the_key() -> None:
+    def key(kind: str) -> str:
+        schema = {"type": "object", "properties": {"cache_control": {"type": kind}}}
+        return request_key("anthropic", (), {**BODY, "tools": [{"name": "a", "input_schema": schema}]}, 0)
+
+    assert key("string") != key("integer")

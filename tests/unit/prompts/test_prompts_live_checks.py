@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.models.live import LiveModel, live_model
-from runner.pipeline import PlanOptions, plan_job
+from runner.planning import PlanOptions, plan_job
 from runner.prompts.live_checks import live_problems
 from runner.prompts.wants import Want, wants
 
@@ -26,6 +26,7 @@ output:
 attachments:
   - url: https://example.com/a.png
   - url: https://example.com/a.pdf
+run: {reuse: true}
 """
 
 

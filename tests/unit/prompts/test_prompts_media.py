@@ -9,6 +9,7 @@ import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from runner.prompts.build import RequestBuilder
 from runner.prompts.media_body import whole_body
 from runner.prompts.plan import PlanLedger
 from runner.records import Request, Row, Source
-from runner.spec.job import JobSpec
+from runner.spec.job import ClientSpec, JobSpec, Reuse, RunSpec
 from runner.spec.media_file import MAX_BODY
 
 AT = Position("job.yaml", 4, 1)
@@ -52,6 +53,7 @@ def job(make_job: JobMaker, tmp_path: Path) -> Callable[..., JobSpec]:
 
     def make(*items: dict[str, Any], **more: Any) -> JobSpec:
         fields = {"model": "claude-opus-5-5", "max_tokens": 100, "prompt": "What is this?"}
+        more = {"run": RunSpec(reuse=Reuse(written=True)), **more}
         return make_job({**fields, "attachments": [{**item, "at": AT} for item in items]}, **more)
 
     return make
@@ -209,7 +211,36 @@ def test_many_images_have_to_be_smaller(job: Callable[..., JobSpec], tmp_path: P
 def test_at_most_600_images(job: Callable[..., JobSpec]) -> None:
     urls = [{"url": f"https://example.com/{n}.png"} for n in range(601)]
     assert key_of(job(*urls[:600]))
-    assert "601 images; it may have 600" in problem_of(job(*urls)).what
+    assert "601 images; one may have 600" in problem_of(job(*urls)).what
+
+
+@pytest.mark.parametrize(
+    ("model", "most"), [("claude-haiku-4-5", 100), ("claude-opus-4-5-20251101", 100), ("mine", 600)]
+)
+def test_models_with_a_small_window_take_fewer(
+    job: Callable[..., JobSpec], tmp_path: Path, model: str, most: int
+) -> None:
+    def of_model(spec: JobSpec) -> JobSpec:
+        (cell,) = spec.cells
+        return replace(spec, cells=(replace(cell, fields={**cell.fields, "model": model}),))
+
+    urls = [{"url": f"https://example.com/{n}.png"} for n in range(most + 1)]
+    assert key_of(of_model(job(*urls[:most])))
+    assert f"may have {most}" in problem_of(of_model(job(*urls))).what
+    (tmp_path / "p.pdf").write_bytes(b"%PDF-1.4\n" + b"<< /Type /Page >>\n" * 101)
+    with_pages = of_model(job({"path": "p.pdf"}))
+    assert ("101 pages" in problem_of(with_pages).what) if most == 100 else key_of(with_pages)
+
+
+@pytest.mark.parametrize(("provider", "most"), [("bedrock", 20), ("vertex", 30), ("foundry", 32)])
+def test_other_providers_take_smaller_requests(
+    job: Callable[..., JobSpec], tmp_path: Path, provider: str, most: int
+) -> None:
+    (tmp_path / "fits.pdf").write_bytes(b"%PDF-1.4\n" + bytes((most * 2**20 - 2000) // 4 * 3))
+    (tmp_path / "large.pdf").write_bytes(b"%PDF-1.4\n" + bytes(most * 2**20 // 4 * 3))
+    client = ClientSpec(provider)
+    assert key_of(job({"path": "fits.pdf"}, client=client))
+    assert f"it may have {most} MB" in problem_of(job({"path": "large.pdf"}, client=client)).what
 
 
 def test_at_most_600_pages_together(job: Callable[..., JobSpec], tmp_path: Path) -> None:

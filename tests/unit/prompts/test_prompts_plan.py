@@ -157,6 +157,13 @@ def test_one_place_that_fails_in_every_row_does_not_hide_the_others(ledger: Plan
     ]
 
 
+def test_a_short_list_hides_nothing(ledger: PlanLedger) -> None:
+    """Each row may have a mistake of its own that the same line of a template shows."""
+    at = Position("job.yaml", 7, 3)
+    rows = [bad(n, Problem("template-undefined", f"in row {n}", at)) for n in range(20)]
+    assert [problem.what for problem in plan(ledger, *rows).problems] == [f"in row {n}" for n in range(20)]
+
+
 def test_warnings_do_not_hide_errors(ledger: PlanLedger) -> None:
     warnings = [bad(n, Problem("csv-row", f"w{n}", Position("a.csv", n + 1), severity="warning")) for n in range(30)]
     made = plan(ledger, *warnings, bad(30))

@@ -9,19 +9,22 @@ from types import SimpleNamespace
 
 import pytest
 
-from runner.models.cost import worst_case_usd
 from runner.models.price_table import PriceTable, price_table
+from runner.models.worst_case import worst_case_usd
+from runner.prompts.after import After
+from runner.prompts.cap import cap_problems
 from runner.prompts.plan import PlanLedger
 from runner.prompts.plan_cost import Counted, Known, plan_cost
 from runner.prompts.plan_sizes import reservoir
 from runner.records import PrefixEnd, Request, Source, Terms
-from runner.spec.job import CacheSpec
+from runner.spec.job import CacheSpec, MaxCost, OutputSpec
 
 LIST = PriceTable(on=date(2026, 11, 22))
 
 
-def job(prices=LIST, **cache):
-    return SimpleNamespace(prices=prices, cache=CacheSpec(**cache))
+def job(prices=LIST, max_cost=None, concurrency=None, **cache):
+    run = SimpleNamespace(max_cost=max_cost, concurrency=concurrency)
+    return SimpleNamespace(prices=prices, cache=CacheSpec(**cache), run=run, doc=None, path="job.yaml")
 
 
 def request(n, size=350, *, model="claude-opus-5-5", max_tokens=100, key=None, **changes):
@@ -107,8 +110,29 @@ def test_prices_of_the_spec_count_and_an_unknown_model_has_none():
 
 def test_it_says_what_is_in_none_of_the_numbers():
     assert cost([request(0)]).notes == ()
-    made = cost([request(0, after=object()), request(1, terms=Terms(tools=True))])
-    assert [note.split(" ", 1)[0] for note in made.notes] == ["1", "1"]
+    asks_again = After(output=OutputSpec({"type": "object"}))
+    made = cost([request(0, after=asks_again), request(1, terms=Terms(unbounded=("web_fetch", "mcp_servers")))])
+    assert made.notes == (
+        "2 may take further calls (turns, asking again, doubling): only `at most` has them",
+        "1 may cost more than `at most`: nothing bounds web_fetch, mcp_servers",
+    )
+
+
+def test_the_bound_holds_every_call_that_may_follow():
+    once = cost([request(0, 10_000)]).models[0].most_usd
+    double = cost([request(0, 10_000, after=After(on_truncated="double"))]).models[0]
+    assert double.full_usd == cost([request(0, 10_000)]).models[0].full_usd  # the estimate is the first call's
+    calls = [(10_000, 200), (10_000 + 200, 200)]  # the bound lets the first reply be as long as the second
+    expected = sum(worst_case_usd("claude-opus-5-5", most, written, LIST) for most, written in calls)
+    assert double.most_usd == pytest.approx(expected)
+    assert double.most_usd > 2 * once
+
+
+def test_doubling_ends_at_the_model_s_limit():
+    near = request(0, 10, max_tokens=100_000, after=After(on_truncated="double"))
+    written = 2 * 128_000
+    input = (2 * 10 + 128_000) * 8
+    assert cost([near]).models[0].most_usd == pytest.approx((input + written * 20) / 1e6)
 
 
 def test_a_sample_is_the_same_every_time_and_gives_everyone_the_same_chance():
@@ -123,3 +147,52 @@ def test_a_sample_is_the_same_every_time_and_gives_everyone_the_same_chance():
         for item in reservoir(iter(range(10)), 3, rng.randrange):
             chosen[item] += 1
     assert all(800 < times < 1_000 for times in chosen)
+
+
+# ---------------------------------------------------------------- under a cap
+
+
+def test_what_is_put_aside_for_each_decides_how_many_are_in_flight():
+    requests = [request(n, size) for n, size in enumerate([1_000, 9_000, 2_000, 4_000])]
+    each = [worst_case_usd(one.model, one.most_tokens, one.max_tokens, LIST) for one in requests]
+    budget = cost(requests, max_cost=MaxCost(2.5 * sum(each) / 4)).budget
+    held = budget.reserved
+    assert (held.least, held.most, held.id) == (pytest.approx(min(each)), pytest.approx(max(each)), "r1")
+    assert held.mean == pytest.approx(sum(each) / 4)
+    assert (budget.at_once, budget.wanted) == (2, 4)
+    assert cost(requests, max_cost=MaxCost(100), concurrency=3).budget.at_once == 3
+
+
+def test_without_a_cap_or_a_price_nothing_is_said_of_one():
+    assert cost([request(0)]).budget is None
+    assert cost([request(0, model="claude-next")], max_cost=MaxCost(1)).budget is None
+    assert cost([request(0, 0, key="")], max_cost=MaxCost(1)).budget is None
+
+
+def test_what_is_put_aside_is_for_a_first_call_alone():
+    plain, doubles = request(0), request(0, after=After(on_truncated="double"))
+    assert cost([plain], max_cost=MaxCost(1)).budget == cost([doubles], max_cost=MaxCost(1)).budget
+
+
+def problems(requests, usd, *, best_effort=False, flag=False):
+    with closing(PlanLedger()) as ledger:
+        ledger.add(requests, cells=1, repeat=1)
+        cap = MaxCost(usd, best_effort)
+        return [(one.rule, one.severity) for one in cap_problems(job(max_cost=cap), ledger, cap, flag=flag)]
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_cap_that_is_no_wall_is_an_error_unless_its_author_knows(flag):
+    unpriced = [request(0, terms=Terms(fallbacks=("claude-next",)))]
+    unbounded = [request(1, terms=Terms(unbounded=("code_execution",)))]
+    assert problems(unpriced, 5, flag=flag) == [("cap-unpriced", "error")]
+    assert problems([request(0), *unbounded], 5, flag=flag) == [("cap-unbounded", "error")]
+    assert problems(unpriced + unbounded, 5, best_effort=True, flag=flag) == []
+    assert problems([request(0)], 5, flag=flag) == []
+
+
+def test_a_cap_that_lets_some_or_no_request_through_is_warned_of():
+    small, large = request(0, 100), request(1, 100_000)
+    assert problems([small, large], 0.1) == [("cap-too-small", "warning")]
+    assert problems([small, large], 0.001) == [("cap-too-small", "warning")]
+    assert problems([small, large], 5) == []

@@ -11,7 +11,7 @@ import pytest
 from follow_requests import call, message, played
 
 from runner.errors import SpecError
-from runner.pipeline import PlanOptions, plan_job
+from runner.planning import PlanOptions, plan_job
 from runner.prompts.follow import follow
 from runner.prompts.judge import judge
 from runner.records import Request

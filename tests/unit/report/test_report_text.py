@@ -10,8 +10,9 @@ import pytest
 from runner.errors import Position, Problem
 from runner.models.estimate import Part, PlanCost, Sizes, model_cost
 from runner.models.price_table import PriceTable, price_table
-from runner.models.summary import Group, Summary
+from runner.models.summary import Check, Group, Summary
 from runner.models.usage import Tokens
+from runner.prompts.changes import Changes, Newest
 from runner.records import FAILURE_SCOPES, CachePlan, Failure, Plan
 from runner.report.advice import advice
 from runner.report.text import (
@@ -84,7 +85,7 @@ def test_failed_for_good(snapshot):
 
 
 def test_simulated(snapshot):
-    simulated = summary(simulated=True, folder=f"outputs/simulated/triage/{RUN}", reused=3, limited=False)
+    simulated = summary(simulated=True, folder=f"outputs/simulated/triage/{RUN}", reused=3, identical=3, limited=False)
     assert summary_text(simulated) == snapshot
 
 
@@ -163,7 +164,8 @@ def test_a_plan(snapshot):
 def test_a_plan_that_goes_on_with_bad_and_identical_rows(snapshot):
     warning = Problem("bad-row", "the row has no `text`", Position("data/t.csv", 9), severity="warning")
     odd = plan(cells=1, rows=80, identical=9, bad=1, problems=(warning,))
-    assert plan_text("triage", odd, cost(model_of("claude-next", None, LIST, 70)), done=30) == snapshot
+    goes_on = Changes(new=40, identical=9, answered=30, newest=Newest(RUN, 79, True, True, False), goes_on=RUN)
+    assert plan_text("triage", odd, cost(model_of("claude-next", None, LIST, 70)), changes=goes_on) == snapshot
 
 
 def test_a_plan_with_caches_earlier_runs_counted_input_and_prices_of_its_own(snapshot):
@@ -176,7 +178,7 @@ def test_a_plan_with_caches_earlier_runs_counted_input_and_prices_of_its_own(sna
 
 
 def test_a_plan_as_json():
-    tree = json.loads(plan_json("triage", plan(), cost(), done=2))
+    tree = json.loads(plan_json("triage", plan(), cost(), changes=Changes(answered=2)))
     assert (tree["requests"], tree["done"]) == (80, 2)
     assert tree["models"][0]["input_tokens"] == 20_000
     assert tree["models"][0]["least_usd"] == pytest.approx(0.08)
@@ -276,6 +278,18 @@ def test_a_failed_result(snapshot):
     assert show_text(result(**changes, failure=failure, calls=calls, model=model, cell={"style": "short"})) == snapshot
 
 
+def test_the_tools_that_a_reply_calls():
+    calls = [
+        {"type": "tool_use", "id": "toolu_1", "name": "get_order", "input": {"number": "A-1001"}},
+        {"type": "tool_use", "id": "toolu_2", "name": "say\x1b[31m", "input": {}},
+    ]
+    shown = show_text(result(status="tool_use", text="", tool_calls=calls)).splitlines()
+    assert [line for line in shown if line.startswith("calls")] == [
+        'calls      get_order {"number":"A-1001"}',
+        "calls      say [31m {}",
+    ]
+
+
 def test_attempts_say_which_call_they_were_for():
     calls = [{"attempts": [attempt(1)], "for": why, "turn": turn} for why, turn in [("turn", 0), ("ask_again", 1)]]
     first, second = (line for line in show_text(result(calls=calls)).splitlines() if line.startswith("attempt"))
@@ -287,6 +301,12 @@ def test_a_reused_refusal(snapshot):
     changes = {"status": "refused", "good": False, "stop_reason": "refusal", "stop_details": details, "text": ""}
     first = {"run": RUN, "n": 3, "id": "T-1004"}
     assert show_text(result(**changes, calls=[], reused_from=first, simulated=True)) == snapshot
+
+
+def test_the_audit_of_a_run_that_goes_on_says_whose_requests_it_looked_at():
+    finding = "2 of 2 requests …"
+    assert f"  cache: {finding}" in summary_text(summary(good=1, cache_audit=(finding,)))
+    assert f"  cache, this sitting: {finding}" in summary_text(summary(good=1, cache_audit=(finding,), continued=True))
 
 
 def test_no_escape_sequence_of_a_reply_reaches_the_terminal():
@@ -324,3 +344,27 @@ def test_money(usd, text):
 )
 def test_duration(seconds, text):
     assert duration(seconds) == text
+
+
+def test_what_kind_of_run_it_is(snapshot):
+    shard = {"k": 2, "of": 8, "limited": False}
+    runs = [
+        run_json(shard=shard, limited=True),
+        run_json(shard=shard | {"limited": True}, limited=True, pinned=True),
+        run_json(parent=RUN, retry={"statuses": ["failed", "refused"], "arguments": []}),
+        run_json(merged=[{"run": RUN, "shard": "1/2"}, {"run": RUN, "shard": "2/2"}]),
+    ]
+    assert runs_table(runs) == snapshot
+    assert "\n\n".join(show_run_text(run) for run in runs) == snapshot(name="one by one")
+
+
+def test_a_check_that_just_fails_is_never_rounded_to_what_was_wanted(snapshot):
+    failed = summary(total=100_000, good=98_999, checks=(Check("ok", ">= 99%", 98.999, False),))
+    assert summary_text(failed) == snapshot
+    assert "ok 98.99%, wanted >= 99%: failed" in summary_text(failed)
+    passed = summary(good=49, checks=(Check("ok", ">= 95%", 98.0, True),))
+    assert "ok 98%, wanted >= 95%: passed" in summary_text(passed)
+    assert passed.passed
+    assert json.loads(summary_json(failed))["checks"] == [
+        {"name": "ok", "wanted": ">= 99%", "got": 98.999, "passed": False}
+    ]

@@ -143,3 +143,64 @@ def test_over_an_hour_no_more_than_the_rate_gets_through(clock):
         except Rejected:
             pass
     assert 7190 <= passed <= 7210
+
+
+# ---------------------------------------------------------------- other servers' ways
+
+
+def remaining(headers: dict[str, str]) -> int:
+    return int(headers["anthropic-ratelimit-requests-remaining"])
+
+
+def test_limits_can_change_midway(clock):
+    limits = Limits(SimulatorConfig(requests_per_minute=60, burst_requests=10, limit_change=(5.0, 0.5)), clock)
+    assert limits.take(OPUS, 1)["anthropic-ratelimit-requests-limit"] == "60"
+    clock.now += 4.9
+    assert limits.take(OPUS, 1)["anthropic-ratelimit-requests-limit"] == "60"
+    clock.now += 3600
+    headers = limits.take(OPUS, 1)
+    assert (headers["anthropic-ratelimit-requests-limit"], remaining(headers)) == ("30", 4)
+    assert limits.take(HAIKU, 1)["anthropic-ratelimit-requests-limit"] == "30"
+
+
+def test_a_change_counts_from_its_moment_and_not_from_the_next_request(clock):
+    limits = Limits(SimulatorConfig(requests_per_minute=60, burst_requests=100, limit_change=(10.0, 0.1)), clock)
+    for _ in range(100):
+        limits.take(OPUS, 1)
+    clock.now += 60.0  # ten at the old rate, fifty seconds at a tenth of it
+    assert remaining(limits.take(OPUS, 1)) == 9
+
+
+def test_somebody_else_uses_a_share(clock):
+    limits = Limits(SimulatorConfig(requests_per_minute=60, burst_requests=10, others=0.5), clock)
+    for _ in range(10):
+        limits.take(OPUS, 1)
+    clock.now += 4.0
+    assert remaining(limits.take(OPUS, 1)) == 1
+
+
+def test_headers_can_tell_of_more_than_a_bucket_holds(clock):
+    limits = Limits(SimulatorConfig(requests_per_minute=60, burst_requests=2, minute_headers=True), clock)
+    limits.take(OPUS, 1)
+    assert remaining(limits.take(OPUS, 1)) == 58
+    with pytest.raises(Rejected) as caught:
+        limits.take(OPUS, 1)
+    assert remaining(caught.value.headers) == 58
+
+
+def test_a_server_can_keep_its_limits_and_its_waits_to_itself(clock):
+    config = SimulatorConfig(requests_per_minute=60, burst_requests=1, limit_headers="none", retry_after=False)
+    limits = Limits(config, clock)
+    assert limits.take(OPUS, 1) == {}
+    with pytest.raises(Rejected) as caught:
+        limits.take(OPUS, 1)
+    assert caught.value.headers == {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"others": 1.0}, {"others": -0.1}, {"jitter": 1.5}, {"limit_change": (0.0, 2.0)}, {"limit_change": (1.0, 0.0)}],
+)
+def test_settings_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ValueError, match="must"):
+        SimulatorConfig(**wrong)

@@ -190,6 +190,49 @@ def test_the_log_counts_and_keeps_the_last_entries():
     assert (overloaded["input_tokens"], overloaded["output_tokens"]) == (0, 0)
 
 
+def test_the_log_says_when_the_last_byte_of_a_reply_was_written():
+    now = [100.0]
+
+    async def sleep(seconds):
+        now[0] += seconds
+
+    async def body(simulator, session):
+        await session.post("/v1/messages", json=says("[[simulate:slow=0.5]]"))
+        return simulator.log.entries[-1]
+
+    entry = with_simulator(body, SimulatorConfig(latency=0.25), clock=lambda: now[0], sleep=sleep)
+    assert (entry.at, entry.ended) == (100.0, 100.75)
+
+
+def test_the_log_is_read_from_an_ordinal_on_without_filling_it():
+    async def body(_simulator, session):
+        for prompt in ("one", "two", "three"):
+            await session.post("/v1/messages", json=says(prompt))
+        await session.get("/v1/models")
+        for _ in range(5):
+            await session.get("/simulator/log")
+        async with session.get("/simulator/log?after=1") as after, session.get("/simulator/log?after=x") as all_:
+            return await after.json(), await all_.json()
+
+    after, everything = with_simulator(body, SimulatorConfig(log_size=4))
+    assert [entry["ordinal"] for entry in after["entries"]] == [2, 3]
+    assert [entry["ordinal"] for entry in everything["entries"]] == [1, 2, 3, None]
+    assert len({entry["body_hash"] for entry in after["entries"]}) == 2
+
+
+def test_the_log_tells_how_many_messages_are_being_answered():
+    async def body(simulator, session):
+        hanging = asyncio.ensure_future(session.post("/v1/messages", json=says("[[simulate:timeout]]")))
+        await until(lambda: simulator.log.arrived == 1)
+        async with session.get("/simulator/log") as reply:
+            log = await reply.json()
+        hanging.cancel()
+        return log
+
+    log = with_simulator(body)
+    assert (log["arrived"], log["messages"], log["entries"]) == (1, 0, [])
+
+
 def test_the_log_says_what_was_paid_and_holds_no_key():
     async def body(simulator, session):
         async with session.post("/v1/messages", json=GOOD, headers={"authorization": "Bearer secret-token"}) as reply:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.errors import Position, SpecError
 from runner.records import RetryPolicy, Timeout
-from runner.spec.job import JobSpec
+from runner.spec.job import JobSpec, RunSpec
 from runner.spec.load import LoadOptions, load_job
 from runner.spec.template import Template
 
@@ -52,7 +52,8 @@ def project(tmp_path: Path) -> Project:
 def test_the_smallest_job_has_every_default(project: Project) -> None:
     job = project.load(ASK)
     assert (job.name, job.repeat, job.inputs, job.warnings) == ("job", 1, (), ())
-    assert (job.run.concurrency, job.run.stream) == (20, "auto")
+    assert job.run == RunSpec()
+    assert (job.run.concurrency, job.run.stream) == (None, "auto")
     assert (job.run.request_timeout, job.run.retry) == (Timeout(), RetryPolicy())
     assert [dict(cell.fields) for cell in job.cells] == [
         {"model": "claude-opus-5-5", "prompt": "Say hello.", "max_tokens": 16_000, "fallbacks": "auto"}

@@ -89,6 +89,8 @@ CASES = [
 
 ELSEWHERE = {
     "id": "its name",
+    "context": "how many images and pages a request has: tests/unit/prompts/test_prompts_media.py",
+    "served_fallbacks": "what a request may cost: tests/unit/models",
     "min_cache_prefix": "the caching rules: tests/unit/spec/test_spec_lint_cache.py",
     "us_multiplier": "a price, no rule: tests/unit/models/test_models_cost.py",
     "fast_beta": "a header, no rule: tests/unit/prompts/test_prompts_betas.py",

@@ -77,6 +77,14 @@ def test_what_a_row_may_not_say(load: Load, overrides: Any, part: str) -> None:
     assert part in (check_overrides(overrides, load()) or "nothing wrong")
 
 
+def test_keys_that_are_none_of_a_rows_are_named_together(load: Load) -> None:
+    wrong = check_overrides({"tools": [], "max_token": 5, "run": {}, "client": {}}, load())
+    assert wrong is not None
+    assert wrong.startswith("a row cannot set `max_token`: did you mean `max_tokens`?; ")
+    assert "a row cannot set `tools`, `run`, `client`: a row may set `model`, " in wrong
+    assert wrong.count("a row may set") == 1
+
+
 def test_braces_in_a_rows_text_are_text(load: Load) -> None:
     job = load()
     assert check_overrides({"prompt": "{{ a }}"}, job) is None

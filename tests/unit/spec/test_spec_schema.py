@@ -192,7 +192,9 @@ WRONG = {
     "removed from the API": "temperature: 1\ntop_p: 0.5\ntop_k: 5\n",
     "other names": "max_tokens_to_sample: 5\nuser: a\nstop: [a]\nn: 3\ntimeout: 5\nmax_retries: 2\nmodels: [a]\n",
     "credentials and addresses": "api_key: a\nbase_url: b\n",
-    "keys of later versions": "checks: []\nexport: {}\nextends: a\nrun: {max_cost: 5}\ninputs: {job: a, split: b}\n",
+    "keys of later versions": (
+        "checks: [{each: a}]\nexport: {}\nextends: a\nrun: {mode: batch}\ninputs: {job: a, split: b}\n"
+    ),
     "cache control": "system: [{text: a, cache_control: {type: persistent, ttl: 2h}}]\ncache: {mode: on, ttl: 2h}\n",
     "output format": "output_config: {effort: high, format: {}}\n",
     "in the wrong place": "concurrency: 4\nfile: a.csv\nmax_wait: 5\nrun: {model: a}\n",

@@ -406,7 +406,7 @@ def test_expressions(templates: Templates, source: str, expected: Any) -> None:
     assert templates.expression(source, AT).evaluate(CONTEXT) == expected
 
 
-@pytest.mark.parametrize("source", ["", "budget >", "{{ budget }}", "a }}{{ b", "a }} text", "{% if x %}"])
+@pytest.mark.parametrize("source", ["", "budget >", "a }} text", "{% if x %}"])
 def test_what_is_no_expression(templates: Templates, source: str) -> None:
     with pytest.raises(SpecError) as caught:
         templates.expression(source, AT)
@@ -414,6 +414,25 @@ def test_what_is_no_expression(templates: Templates, source: str) -> None:
     assert problem.rule == "template-syntax"
     assert "the expression cannot be read" in problem.what
     assert "without braces" in problem.next
+
+
+@pytest.mark.parametrize(
+    ("source", "step"),
+    [
+        ("{{ budget }}", "write `budget`"),
+        ("{{- row.a -}} > 3", "write `row.a > 3`"),
+        ("{{ a }} == {{ b }}", "write one expression without braces around it, such as `row.lang == 'de'`"),
+        ("a }}{{ b", "write `ab`"),
+    ],
+)
+def test_an_expression_written_as_a_template(templates: Templates, source: str, step: str) -> None:
+    with pytest.raises(SpecError, match="no braces") as caught:
+        templates.expression(source, AT)
+    assert caught.value.problems[0].next == step
+
+
+def test_braces_inside_a_text_of_an_expression_are_text(templates: Templates) -> None:
+    assert templates.expression("'{{' in row.text", AT).evaluate({"row": {"text": "a {{ b"}}) is True
 
 
 def test_trees_render_their_strings_and_leave_their_keys(templates: Templates) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
-from store_job import failed, ok, request
+from store_job import failed, ok, plan_of, request
 
-from runner.store import read_results
+from runner.store import open_run, read_results, read_run, read_usage
+from runner.store.merge import merge_runs, read_parts
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 
@@ -31,7 +33,7 @@ def folder(job):
             run.sent(result.request, 1, job.clock.utc(), None)
             run.done(result)
         run.done(ok(3, status="refused", stop_reason="refusal", stop_details={"category": "cyber"}))
-        run.write_reused(request(4), 0)
+        run.write_identical(request(4), 0)
         assert faults("run", json.loads((run.folder / "run.json").read_text(encoding="utf-8"))) == []
         run.finish()
         return run.folder
@@ -72,3 +74,24 @@ def test_no_run_has_no_results_and_still_fits(job):
     assert summary.finished
     for name in ("run", "usage"):
         assert faults(name, json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))) == []
+
+
+def test_shards_retries_and_joined_runs_fit_their_schema(job):
+    shards = []
+    for k in (1, 2):
+        manifest = job.manifest(shard={"k": k, "of": 2, "limited": False}, limited=True, checks=[{"ok": ">= 99%"}])
+        with open_run(job.folder, manifest=manifest, plan=plan_of(1), clock=job.clock) as run:
+            run.done(ok(0, request=replace(request(0), id=f"row-{k}")))
+            run.finish()
+        shards.append(run.folder)
+    joined = merge_runs(read_parts(shards), job.folder, arguments=["merge"], clock=job.clock)
+    retry = {"statuses": ["failed"], "arguments": ["run", "triage.yaml"]}
+    manifest = job.manifest(parent=joined.run, retry=retry)
+    with open_run(job.folder, manifest=manifest, plan=plan_of(2), clock=job.clock) as run:
+        for n, line in enumerate(read_results(Path(joined.folder))):
+            run.write_reused(request(n), line)
+        run.finish()
+    for folder in (*shards, Path(joined.folder), run.folder):
+        assert faults("run", read_run(folder)) == []
+        assert faults("usage", read_usage(folder)) == []
+        assert [faults("result", line) for line in read_results(folder)] == [[]] * len(list(read_results(folder)))

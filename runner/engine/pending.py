@@ -1,0 +1,41 @@
+"""A request on its way: what was tried, what was answered, what it holds at the moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from runner.engine.pace import Ticket
+from runner.records import Attempt, Call, NextCall, Request
+
+
+@dataclass(slots=True)
+class Pending:
+    """sent: it was tried, or is being tried; began: when, on the engine's clock.
+
+    calls: those that were answered; asked: the call under way, None for the first; attempts: those of that call.
+    known: whether it was looked up which calls an earlier sitting made.
+    may_cost: US dollars that its next attempt may cost at most; priced: whether that was looked up.
+    ticket: what it holds of its model's limits, and of the budget, while it is handed out.
+    """
+
+    request: Request
+    attempts: list[Attempt] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    asked: NextCall | None = None
+    known: bool = False
+    sent: bool = False
+    began: float = 0.0
+    may_cost: float | None = None
+    priced: bool = False
+    ticket: Ticket | None = None
+
+    @property
+    def to_send(self) -> Request:
+        """The request with the body of the call under way."""
+        if self.asked is None:
+            return self.request
+        return replace(self.request, body=self.asked.body, max_tokens=self.asked.max_tokens)
+
+    def ask(self, call: NextCall) -> None:
+        """Go on with another call, whose attempts count from 1 again."""
+        self.asked, self.attempts, self.priced = call, [], False

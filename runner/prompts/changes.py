@@ -1,0 +1,191 @@
+"""What a plan asks that earlier runs were not asked: new, changed and why, reused. Pure; earlier runs are an argument.
+
+Counts only, and the first few by name: a plan may have a million requests.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final, Literal, Protocol, TypeAlias
+
+from runner.prompts.key import PARTS
+from runner.prompts.plan import PlanLedger
+from runner.records import Json
+
+MOST_NAMED: Final = 5
+_BATCH: Final = 500
+Named: TypeAlias = tuple[str, Mapping[str, Json], int]
+"""(id, cell, repeat)"""
+
+Kind: TypeAlias = Literal["new", "changed", "again", "reused", "identical", "answered"]
+
+
+class Before(Protocol):
+    """What a job's earlier runs were asked and have answered; a few hundred at once."""
+
+    def known(self, keys: Sequence[bytes]) -> Collection[bytes]:
+        """Those keys that have an answer which may be used again."""
+        ...
+
+    def runs_of(self, names: Sequence[Named]) -> Sequence[str | None]:
+        """The newest run that had each request."""
+        ...
+
+    def had(self, id: str, cell: Mapping[str, Any], repeat: int) -> tuple[str, Mapping[str, str]] | None:
+        """(key, parts) of a request in the newest run that had it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest run to compare with. requests: all it had. whole: it, and the plan, are of every row of the job.
+
+    same: it had this very plan. finished: nothing of it is left to send.
+    """
+
+    run: str
+    requests: int
+    whole: bool
+    same: bool
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One request. parts: those that differ, of `key.PARTS`; () for a new one."""
+
+    id: str
+    cell: Mapping[str, Json]
+    repeat: int
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Requests by what becomes of them; together they are those of the plan that can be sent.
+
+    again: asked before, but without an answer that may be used. answered: by the run that goes on. why: parts that
+    changed → requests. gone: requests of the newest run that are not in the plan, None where that is not told.
+    goes_on: the unfinished run that goes on.
+    """
+
+    new: int = 0
+    changed: int = 0
+    again: int = 0
+    reused: int = 0
+    identical: int = 0
+    answered: int = 0
+    why: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    first_new: Sequence[Change] = ()
+    first_changed: Sequence[Change] = ()
+    newest: Newest | None = None
+    gone: int | None = None
+    goes_on: str | None = None
+
+    @property
+    def sent(self) -> int:
+        return self.new + self.changed + self.again
+
+
+def compare(
+    ledger: PlanLedger,
+    cells: Sequence[Mapping[str, Json]],
+    repeat: int,
+    before: Before,
+    *,
+    reuse: bool = True,
+    answered: Callable[[int], int],
+    newest: Newest | None = None,
+    goes_on: str | None = None,
+) -> tuple[Changes, bytearray]:
+    """What changes, and a 1 for every request of the plan that is not sent because it has an answer.
+
+    reuse: whether answers may be used again at all. answered: by number, whether the run that goes on has its answer.
+    """
+    counts: Counter[str] = Counter()
+    why: Counter[tuple[str, ...]] = Counter()
+    first: dict[str, list[Change]] = {"new": [], "changed": []}
+    settled = bytearray(ledger.total)
+    still_there = 0
+    for batch in _batches(_asked(ledger, cells, repeat)):
+        for one, kind, parts, run in _judged(batch, before, reuse, answered):
+            counts[kind] += 1
+            settled[one.n] = kind in ("reused", "answered")
+            still_there += newest is not None and run == newest.run
+            if kind == "changed":
+                why[parts] += 1
+            if kind in first and len(first[kind]) < MOST_NAMED:
+                first[kind].append(Change(*one.name, parts))
+    told = newest is not None and newest.whole and goes_on is None
+    return (
+        Changes(
+            **counts,
+            why=dict(why.most_common()),
+            first_new=first["new"],
+            first_changed=first["changed"],
+            newest=newest,
+            gone=newest.requests - still_there if newest is not None and told else None,
+            goes_on=goes_on,
+        ),
+        settled,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request of the plan. parts: as the ledger keeps them, in the order of PARTS."""
+
+    n: int
+    name: Named
+    key: bytes
+    parts: Sequence[str]
+    first: bool
+
+
+def _asked(ledger: PlanLedger, cells: Sequence[Mapping[str, Json]], repeat: int) -> Iterator[_Asked]:
+    """The order of a plan is row, cell, repeat, so that a request's number tells the latter two."""
+    for n, id, key, parts, first in ledger.asked():
+        yield _Asked(n, (id, cells[n // repeat % len(cells)], n % repeat), key, parts, first)
+
+
+def _batches(asked: Iterable[_Asked]) -> Iterator[list[_Asked]]:
+    rest = iter(asked)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch
+
+
+def _judged(
+    batch: Sequence[_Asked], before: Before, reuse: bool, answered: Callable[[int], int]
+) -> Iterator[tuple[_Asked, Kind, tuple[str, ...], str | None]]:
+    """Each request with what becomes of it, which of its parts changed, and the newest run that had it.
+
+    Nothing is looked up for those that the run that goes on has answered.
+    """
+    left = [one for one in batch if not answered(one.n)]
+    known = before.known([one.key for one in left]) if reuse and left else ()
+    runs = dict(zip([one.n for one in left], before.runs_of([one.name for one in left]), strict=True)) if left else {}
+    for one in batch:
+        run = runs.get(one.n)
+        if not one.first:
+            yield one, "identical", (), run
+        elif one.n not in runs:
+            yield one, "answered", (), run
+        elif one.key in known:
+            yield one, "reused", (), run
+        else:
+            yield (one, *_against(one, before.had(*one.name) if run is not None else None), run)
+
+
+def _against(one: _Asked, had: tuple[str, Mapping[str, str]] | None) -> tuple[Kind, tuple[str, ...]]:
+    """A request that is sent, against what the newest run that had it asked."""
+    if had is None:
+        return "new", ()
+    key, parts = had
+    if bytes.fromhex(key) == one.key:
+        return "again", ()
+    if not parts:  # the line is from before parts were written down
+        return "changed", ()
+    return "changed", tuple(part for part, now in zip(PARTS, one.parts, strict=True) if parts.get(part) != now)
