@@ -11,13 +11,14 @@ endif
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo test faults lint bench docs clean
 
 help:
 	@echo "make demo    run specs/triage.yaml on the simulator: no key, no cost"
 	@echo "make test    run every test"
+	@echo "make faults  kill runs 100 times and count what was lost or paid twice (ten minutes)"
 	@echo "make lint    ruff, mypy --strict, the import rules, generated docs"
-	@echo "make bench   measure what the docs claim, into benchmarks/RESULTS.md"
+	@echo "make bench   measure what the docs claim, into benchmarks/RESULTS.md (20 minutes; a part: ARGS=loop)"
 	@echo "make docs    write docs/spec.md again from the schema"
 	@echo "make clean   remove .venv, caches and build results (outputs/ stays)"
 
@@ -29,6 +30,10 @@ demo: $(VENV)/.for-use
 test: $(VENV)/.for-work
 	@echo "== test: pytest on every core"
 	@$(RUN) -m pytest -n auto $(ARGS)
+
+faults: $(VENV)/.for-work
+	@echo "== faults: 100 kills; ARGS='--kills 20 --seed 7' for others"
+	@$(RUN) tests/faults/kill_100.py $(ARGS)
 
 lint: $(VENV)/.for-work
 	@echo "== lint: ruff check"
@@ -43,7 +48,7 @@ lint: $(VENV)/.for-work
 	@$(RUN) docs/generate.py --check
 
 bench: $(VENV)/.for-work
-	@$(RUN) benchmarks/run.py
+	@$(RUN) benchmarks/run.py $(ARGS)
 
 docs: $(VENV)/.for-work
 	@$(RUN) docs/generate.py
