@@ -101,4 +101,4 @@ def _result(request: Request, calls: Sequence[Call], **verdict: Any) -> Result:
 def total_cost(calls: Sequence[Call]) -> float | None:
     """US dollars; None as soon as one of them has no known price."""
     costs = [call.cost_usd for call in calls if call.cost_usd is not None]
-    return fsum(costs) if len(costs) == len(calls) else None
+    return round(fsum(costs), 12) if len(costs) == len(calls) else None

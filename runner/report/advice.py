@@ -31,7 +31,7 @@ BY_KIND: Mapping[str, str] = MappingProxyType(
 BY_STOP: Mapping[str, str] = MappingProxyType(
     {
         "max_tokens": "The answer was cut off: raise `max_tokens`, or write `output: {on_truncated: double}`.",
-        DOUBLED: "The answer was cut off at twice `max_tokens` too: raise it.",
+        DOUBLED: "The answer was cut off with more tokens too: raise `max_tokens`, or ask for less.",
         ONLY_THOUGHT: "Thinking took all of `max_tokens`: raise it, or lower `effort` (or `budget_tokens`).",
         "model_context_window_exceeded": "The model's context window is full: shorten the prompt, "
         "or let `context_management` compact it.",

@@ -141,7 +141,8 @@ def _cache(summary: Summary) -> str:
 def _cost(summary: Summary) -> str:
     if summary.cost_usd is None:
         models = ", ".join(summary.unpriced_models)
-        text = f"unknown: no price for {models} (write it under `prices:`); the rest cost {money(summary.priced_usd)}"
+        text = f"unknown: no price for {models} (write it under `prices:`), or replies without usage"
+        text += f"; the rest cost {money(summary.priced_usd)}"
     else:
         text = money(summary.cost_usd)
     if summary.overhead_requests:
