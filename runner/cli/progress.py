@@ -85,6 +85,7 @@ class Progress:
     def close(self) -> None:
         if self.bar is not None:
             with suppress(OSError):
+                self.bar.set_postfix_str(counts_text(self.counts), refresh=True)
                 self.bar.close()
 
 

@@ -60,6 +60,7 @@ def test_a_terminal_gets_a_bar_with_what_earlier_sittings_answered() -> None:
     assert "triage" in out.getvalue()
     assert "2/4" in out.getvalue()
     assert "3/4" in out.getvalue()
+    assert "1 good" in out.getvalue(), "the last state stays, however quick the run was"
 
 
 def test_jobs_that_run_side_by_side_have_a_bar_each(capsys: pytest.CaptureFixture[str]) -> None:
