@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Iterator
 
 import httpx2
 from anthropic import AnthropicError, APIConnectionError, APIStatusError
 
-from runner.claude.failures import failure_of_response
+from runner.claude.failures import CHECK_BASE_URL, failure_of_response
 from runner.claude.wording import one_line
 from runner.records import Failure
 
@@ -41,12 +42,20 @@ def failure_of_exception(error: Exception, *, now: float, secrets: Iterable[str]
     if any(type(cause).__module__.startswith(LOGINS) for cause in chain) or no_login(chain[-1]):
         return Failure("authentication", one_line(f"no access token: {chain[-1]}", secrets=secrets))
     unsent = any(cls.__name__ in NEVER_SENT for cause in chain for cls in type(cause).__mro__)
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
+        return Failure("authentication", one_line(untrusted(chain[-1]), secrets=secrets))
     detail = one_line(str(chain[-1]) or type(chain[-1]).__name__, secrets=secrets, limit=200)
     if any(isinstance(cause, httpx2.TimeoutException) for cause in chain):
         what = "no connection in time" if unsent else "no answer in time"
         return Failure("timeout", f"{what}: {detail}", maybe_billed=not unsent)
     what = "could not connect" if unsent else "the connection broke before the reply was there"
     return Failure("connection", f"{what}: {detail}", maybe_billed=not unsent)
+
+
+def untrusted(error: BaseException) -> str:
+    """Nobody gets our credential whom we cannot tell from the API; only a setting changes that, no retry."""
+    step = f"{CHECK_BASE_URL}, or name your proxy's certificate in `SSL_CERT_FILE`"
+    return f"the server's certificate is not trusted, and nothing was sent to it: {error}; {step}"
 
 
 def failure_of_credentials(error: AnthropicError, *, secrets: Iterable[str] = ()) -> Failure:

@@ -39,6 +39,8 @@ from runner.records import (
 
 STRAINS = frozenset({"overloaded", "server_error", "timeout", "connection", "truncated_stream"})
 """Kinds that say the server (or the way to it) has trouble, whoever asks."""
+TRUSTED = 2
+"""How often in a row a request believes a 429's `retry-after`."""
 
 
 @dataclass(eq=False)
@@ -168,6 +170,8 @@ class Attempts:
             lane.answered()
         else:
             self._settle(pending, lane, ticket, outcome, 0.0)
+            if outcome.kind == "rate_limited":
+                pending.refused(lane.pace.replies, at_start=ticket.replies)
             self._failed(pending, lane, attempt, outcome)
 
     async def _send(self, pending: Pending, lane: Lane, ticket: Ticket, request: Request) -> Outcome:
@@ -225,9 +229,9 @@ class Attempts:
             self.sink.attempt_failed(request, attempt, len(pending.calls))
         self._learn(lane, failure)
         too_late = self._beyond_deadline(failure, now)
-        if too_late:
-            self.dispatch.end_at(self.dispatch.deadline.limit(waits_for=failure.retry_after))
-        wait = failure.retry_after if too_late else self._wait(failure, attempt.n, policy)
+        if too_late and failure.retry_after is not None:
+            self._wait_too_long(lane, failure.retry_after, now)
+        wait = failure.retry_after if too_late else self._wait(failure, pending.tried, policy)
         again = wait is not None and not self.dispatch.ended
         self.observe(AttemptEnded(request, attempt, waiting=wait if again else None, call=len(pending.calls)))
         if wait is not None or failure.ends_run:
@@ -237,15 +241,30 @@ class Attempts:
             self._finish(given_up(pending, failure))
 
     def _wait(self, failure: Failure, attempt: int, policy: RetryPolicy) -> float | None:
-        """A 429 that says how long waits exactly so long: the pace sees to it that not everybody comes back at once."""
+        """A 429 that says how long waits exactly so long: the pace sees to it that not everybody comes back at once.
+
+        Where that did not help twice, while nothing else got through either, the request comes back more and more
+        rarely: others find out when the storm is over.
+        """
         wait = next_wait(failure, attempt=attempt, policy=policy, rng=self.rng)
-        told = failure.kind == "rate_limited" and failure.retry_after is not None
+        told = failure.kind == "rate_limited" and failure.retry_after is not None and attempt <= TRUSTED
         return failure.retry_after if told and wait is not None else wait
 
     def _beyond_deadline(self, failure: Failure, now: float) -> bool:
         """Whether the server asks for more time than there is: then it is the deadline that ends the run."""
         asked = failure.retry_after
         return asked is not None and may_retry(failure) and self.dispatch.deadline.comes_before(now + asked)
+
+    def _wait_too_long(self, lane: Lane, seconds: float, now: float) -> None:
+        """Nothing more is sent to the model; the run ends at once where no other can go on, else when they are done."""
+        lane.pace.pause(now + seconds)
+        if not any(self._goes_on(other, now) for other in self.dispatch.lanes.by_model.values() if other is not lane):
+            self.dispatch.end_at(self.dispatch.deadline.limit(waits_for=seconds))
+
+    def _goes_on(self, lane: Lane, now: float) -> bool:
+        """Whether it has something to send, or in flight, and may do so before the deadline."""
+        paused = self.dispatch.deadline.comes_before(max(now, lane.pace.paused_until))
+        return lane.closed is None and not paused and bool(lane.count or lane.pace.in_flight)
 
     def _learn(self, lane: Lane, failure: Failure) -> None:
         """What a failure says about more than its request."""

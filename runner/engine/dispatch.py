@@ -19,6 +19,7 @@ from runner.engine.deadline import Deadline
 from runner.engine.ended import Limit
 from runner.engine.lanes import Lane, Lanes
 from runner.engine.leaders import Leaders
+from runner.engine.pace import Needs
 from runner.engine.pending import Pending
 from runner.records import Request
 
@@ -139,27 +140,38 @@ class Dispatch:
             pending = queue[0]
             request = pending.request
             if request.problem is None and lane.closed is None:
-                if not self._starts(lane, pending, now):
+                needs = self._starting(lane, request, now)
+                if needs is None:
                     return None
                 if request.prefixes and not self.leaders.may_go(pending):
                     queue.popleft()
                     continue
                 if not self._affords(pending, now):
                     return None
-                self._reserve(lane, pending, now)
+                self._reserve(lane, pending, needs, now)
             queue.popleft()
             lane.count -= 1
             self.bytes -= len(request.body)
             return pending
         return None
 
-    def _starts(self, lane: Lane, pending: Pending, now: float) -> bool:
-        request = pending.request
+    def _starting(self, lane: Lane, request: Request, now: float) -> Needs | None:
+        """What it needs of its model's limits; None when they do not let it start now."""
         warm = self.leaders.warm_bytes(request, now) if request.prefixes else 0
-        wait = lane.pace.wait(lane.pace.needs(request, warm), now, self)
+        needs = lane.pace.needs(request, warm)
+        wait = lane.pace.wait(needs, now, self)
         if wait > 0:
             self.due = min(self.due, now + wait)
-        return wait <= 0
+        return needs if wait <= 0 else None
+
+    def _reserve(self, lane: Lane, pending: Pending, needs: Needs, now: float) -> None:
+        """needs: of the request's first call; one that follows has a body of its own."""
+        request = pending.to_send
+        if request is not pending.request:
+            warm = self.leaders.warm_bytes(request, now) if request.prefixes else 0
+            needs = lane.pace.needs(request, warm)
+        pending.ticket = lane.pace.take(request, needs, now, self)
+        self.lanes.served(request.model)
 
     def _affords(self, pending: Pending, now: float) -> bool:
         """Reserve its money; where it can never be had, the run ends."""
@@ -172,12 +184,6 @@ class Dispatch:
                 self.end_at(out_of_money(self.budget, pending.may_cost))
             self.due = min(self.due, now + MONEY_SECONDS)
         return False
-
-    def _reserve(self, lane: Lane, pending: Pending, now: float) -> None:
-        request = pending.to_send
-        warm = self.leaders.warm_bytes(request, now) if request.prefixes else 0
-        pending.ticket = lane.pace.take(request, lane.pace.needs(request, warm), now, self)
-        self.lanes.served(request.model)
 
     # ------------------------------------------------------------ reading
 

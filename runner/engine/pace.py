@@ -29,6 +29,10 @@ CATCH_UP_SECONDS: Final = 0.01
 AGAIN_SECONDS: Final = 20.0
 LONGEST_PAUSE: Final = 8.0
 FIRST_PAUSE: Final = 0.25
+BELIEVED: Final = 3
+DOUBTED_PAUSE: Final = 2.0
+"""At least so long is paused once so many 429s in a row, each after the wait that the last one asked for, let nothing
+through: a storm that lasts must not use up the retries of those that ask again."""
 TURN_SECONDS: Final = 0.001
 AFTER_REFUSAL: Final = 0.1
 """Seconds between starts after a 429 while no rate is known: who waited comes back one after the other."""
@@ -50,13 +54,17 @@ NOTHING: Final = Needs(0.0, 0.0, 0.0, 0.0)
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """A reservation. marks: the buckets as they were. through: how many requests had got through before this one."""
+    """A reservation. marks: the buckets as they were. through: how many requests had got through before this one.
+
+    replies: how many had come by then.
+    """
 
     request: Request
     needs: Needs
     at: float
     marks: list[Mark]
     through: int
+    replies: int = 0
     read: bool = False
 
 
@@ -65,7 +73,7 @@ class Pace:
     """One model's. flying: reservations that are not settled. hungry: jobs that wait for a start here.
 
     served: when each job last started a request here, the latest last. through: what had got through when the last
-    episode of refusals began.
+    episode of refusals began. replies: how many came.
     """
 
     model: str
@@ -82,6 +90,7 @@ class Pace:
     slowed_at: float = -math.inf
     refused_in_a_row: int = 0
     through: int = 0
+    replies: int = 0
     source: Literal["nothing", "headers", "refusals", "limits"] = "nothing"
     headers: bool = False
     served: dict[object, None] = field(default_factory=dict)
@@ -172,7 +181,7 @@ class Pace:
         self.hungry.discard(who)
         self.window.began(now)
         marks = [bucket.take(need, now) for bucket, need in zip(self.buckets, needs, strict=True)]
-        ticket = Ticket(request, needs, now, marks, self.refusals.through)
+        ticket = Ticket(request, needs, now, marks, self.refusals.through, self.replies)
         self.refusals.take(now)
         self.flying[ticket] = None
         self.input_in_flight += needs.input
@@ -200,6 +209,7 @@ class Pace:
         self, ticket: Ticket, usage: Mapping[str, Json] | None, headers: Mapping[str, str], now: float
     ) -> None:
         """The attempt brought a reply."""
+        self.replies += 1
         in_flight, first = self.in_flight, not self.estimates.replies
         tokens = tokens_of(usage)
         self._settle(ticket, needing(tokens[0], tokens[2]) if tokens else ticket.needs, now)
@@ -225,7 +235,7 @@ class Pace:
         if ticket.at >= self.slowed_at:
             self._slow_down(ticket, failure, told, in_flight, now)
         elif failure.retry_after is not None:
-            self._pause(now + failure.retry_after)
+            self.pause(now + failure.retry_after)
 
     def failed(self, ticket: Ticket, headers: Mapping[str, str], now: float, *, strained: bool) -> None:
         """The attempt failed in another way; what it took of the limits is not given back.
@@ -300,7 +310,7 @@ class Pace:
     ) -> None:
         again = now - self.slowed_at < AGAIN_SECONDS and self.refusals.through > self.through
         self.refused_in_a_row += 1
-        self._pause(now + (self._own_pause() if failure.retry_after is None else failure.retry_after))
+        self.pause(now + self._seconds(failure.retry_after))
         if self.headers:
             self._surprised(ticket, failure, told, again=again)
         else:
@@ -308,9 +318,16 @@ class Pace:
             self.window.cut(in_flight, learned=self.refusals.rate is not None)
         self.slowed_at, self.through = now, self.refusals.through
 
-    def _pause(self, until: float) -> None:
+    def pause(self, until: float) -> None:
+        """Nothing starts before then."""
         self.paused_until = max(self.paused_until, until)
         self.next_start = max(self.next_start, self.paused_until)
+
+    def _seconds(self, told: float | None) -> float:
+        """As long as a 429 says; a little longer where that was too short again and again."""
+        if told is None:
+            return self._own_pause()
+        return max(told, DOUBTED_PAUSE) if self.refused_in_a_row > BELIEVED else told
 
     def _own_pause(self) -> float:
         """A 429 that does not say how long: a moment, and twice as long each time nothing gets through."""

@@ -12,7 +12,8 @@ from runner.records import Attempt, Call, NextCall, Request
 class Pending:
     """sent: it was tried, or is being tried; began: when, on the engine's clock.
 
-    calls: those that were answered; asked: the call under way, None for the first; attempts: those of that call.
+    calls: those that were answered; asked: the call under way, None for the first; attempts: those of that call;
+    spared: how many of these were 429s that use up no retry; heard: replies of its model when its last 429 came.
     known: whether it was looked up which calls an earlier sitting made.
     may_cost: US dollars that its next attempt may cost at most; priced: whether that was looked up.
     ticket: what it holds of its model's limits, and of the budget, while it is handed out.
@@ -20,6 +21,8 @@ class Pending:
 
     request: Request
     attempts: list[Attempt] = field(default_factory=list)
+    spared: int = 0
+    heard: int | None = None
     calls: list[Call] = field(default_factory=list)
     asked: NextCall | None = None
     known: bool = False
@@ -28,6 +31,17 @@ class Pending:
     may_cost: float | None = None
     priced: bool = False
     ticket: Ticket | None = None
+
+    def refused(self, replies: int, *, at_start: int) -> None:
+        """A 429 came. Where others got through since its last one (or its start), it is bad luck and not an outage."""
+        if replies > (at_start if self.heard is None else self.heard):
+            self.spared += 1
+        self.heard = replies
+
+    @property
+    def tried(self) -> int:
+        """Attempts of the call under way that count against its retries."""
+        return max(1, len(self.attempts) - self.spared)
 
     @property
     def to_send(self) -> Request:
@@ -38,4 +52,4 @@ class Pending:
 
     def ask(self, call: NextCall) -> None:
         """Go on with another call, whose attempts count from 1 again."""
-        self.asked, self.attempts, self.priced = call, [], False
+        self.asked, self.attempts, self.spared, self.priced = call, [], 0, False

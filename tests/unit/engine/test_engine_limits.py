@@ -110,6 +110,19 @@ def test_what_is_in_flight_at_the_deadline_gets_the_grace():
     assert (played.ended.abandoned, played.ended.limit and played.ended.limit.kind) == (1, "deadline")
 
 
+@pytest.mark.parametrize("kind", ["rate_limited", "overloaded"])
+def test_an_hour_asked_for_by_one_model_leaves_the_others_until_the_deadline(kind):
+    rows = [request(n, model=OPUS if n % 2 else HAIKU) for n in range(40)]
+    api = FakeApi({1: [failure(kind, http_status=429, retry_after=3600.0)]})
+    played = play(rows, api, deadline=60.0, concurrency=8)
+    assert {n for n in played.results if n % 2 == 0} == set(range(0, 40, 2))
+    assert played.ended is not None
+    assert played.ended.limit is not None
+    assert played.ended.limit.kind == "deadline"
+    assert "1 h" in played.ended.limit.what or "longer" in played.ended.limit.what
+    assert played.duration < 30
+
+
 def test_an_hour_asked_for_with_a_deadline_of_a_minute_ends_at_once():
     for kind in ("rate_limited", "overloaded"):
         api = FakeApi({n: [failure(kind, http_status=429, retry_after=3600.0)] for n in range(100)})
