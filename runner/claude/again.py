@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import httpx2
@@ -36,10 +38,10 @@ class Made(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A whole response."""
+    """A whole response. headers: names in lower case."""
 
     status: int
-    headers: httpx2.Headers
+    headers: Mapping[str, str]
     body: bytes
 
 
@@ -81,11 +83,26 @@ async def whole(response: httpx2.Response) -> Answer:
     """Read an open response. One that is not compressed needs none of the steps that httpx2 takes with every piece."""
     pieces: Any = response.stream
     try:
-        plain = "content-encoding" not in response.headers
+        headers = plain_headers(response.headers.raw)
+        plain = "content-encoding" not in headers
         body = b"".join([piece async for piece in pieces]) if plain else await response.aread()
     finally:
         await response.aclose()
-    return Answer(response.status_code, response.headers, body)
+    return Answer(response.status_code, headers, body)
+
+
+def plain_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers as a plain map: `httpx2.Headers` decodes them anew each time that it is looked at."""
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        lower, text = _lower(name), value.decode("latin-1")
+        headers[lower] = f"{headers[lower]}, {text}" if lower in headers else text
+    return headers
+
+
+@lru_cache(maxsize=256)
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 def kind_of(request: Request) -> Kind:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from email.utils import mktime_tz, parsedate_tz
+from functools import lru_cache
 
 KEPT = frozenset({"request-id", "retry-after", "retry-after-ms", "x-should-retry", "x-promptrun-simulated"})
 KEPT_PREFIX = "anthropic-ratelimit-"
@@ -13,12 +14,14 @@ MAX_VALUE = 200
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers worth writing down, names in lower case; nothing that names the account or a credential."""
-    kept = {}
-    for name, value in headers.items():
-        lower = name.lower()
-        if lower in KEPT or lower.startswith(KEPT_PREFIX):
-            kept[lower] = value[:MAX_VALUE]
-    return kept
+    return {kept: value[:MAX_VALUE] for name, value in headers.items() if (kept := _kept_name(name))}
+
+
+@lru_cache(maxsize=256)
+def _kept_name(name: str) -> str:
+    """In lower case; "" for one that is not kept. Every reply has the same twenty names."""
+    lower = name.lower()
+    return lower if lower in KEPT or lower.startswith(KEPT_PREFIX) else ""
 
 
 def is_simulated(headers: Mapping[str, str]) -> bool:

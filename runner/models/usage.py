@@ -71,7 +71,7 @@ def _count(value: Any) -> int:
 
 
 def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, (dict, Mapping)) else {}  # JSON makes dicts, and they are told sooner
 
 
 @dataclass(slots=True)

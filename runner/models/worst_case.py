@@ -90,7 +90,9 @@ def worst_case_usd(
         total += (input + leg.written * written * rates.output) / MILLION
     if terms.factor != 1.0:
         total *= Decimal(str(terms.factor))
-    return float(total + terms.searches * (1 + len(terms.fallbacks)) * WEB_SEARCH)
+    if terms.searches:
+        total += terms.searches * (1 + len(terms.fallbacks)) * WEB_SEARCH
+    return float(total)
 
 
 @lru_cache(maxsize=256)

@@ -181,8 +181,10 @@ class PlanLedger:
 
     def keys(self) -> Iterator[str]:
         """The key of every request in the order of n, "" for one that cannot be sent."""
-        for (key,) in self._db.execute("SELECT key FROM request ORDER BY n"):
-            yield key.hex()
+        found = self._db.execute("SELECT key FROM request ORDER BY n")
+        while some := found.fetchmany(_BATCH):
+            for (key,) in some:
+                yield key.hex()
 
     def leave_out(self, numbers: Iterable[int]) -> tuple[ModelPlan, ...]:
         """These are not sent either, since they have an answer: what is asked from now on is about the others.

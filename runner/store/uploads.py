@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from runner.records import AttachedFile
-from runner.store.files import from_json
+from runner.store.files import from_json, read_lines
 
+_HEAD: Final = 32  # bytes of a line that hold its kind
 _MARK: Final = b'"t":"upload"'
 
 
@@ -19,11 +20,8 @@ def upload_line(file: AttachedFile, id: str) -> dict[str, Any]:
 def uploaded_ids(journal: Path) -> dict[str, str]:
     """sha256 → file id, the newest of each content; lines that cannot be read are passed over."""
     found: dict[str, str] = {}
-    if not journal.exists():
-        return found
-    with journal.open("rb") as lines:
-        for line in lines:
-            record = from_json(line) if _MARK in line else None
-            if record is not None and record.get("t") == "upload":
-                found[record["sha256"]] = record["file_id"]
+    for _, line in read_lines(journal):
+        record = from_json(line) if _MARK in line[:_HEAD] else None
+        if record is not None and record.get("t") == "upload":
+            found[record["sha256"]] = record["file_id"]
     return found

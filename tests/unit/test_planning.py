@@ -7,13 +7,15 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from runner.errors import SpecError
 from runner.inputs import Selection
-from runner.planning import PlannedJob, PlanOptions, plan_job
+from runner.planning import AT_ONCE, PlannedJob, PlanOptions, a_few_at_once, plan_job
+from runner.records import Request
 from runner.spec.load import LoadOptions
 
 SPEC = """\
@@ -206,3 +208,22 @@ def test_what_is_left_out_is_neither_counted_nor_cached(spec: Path) -> None:
         assert (rest.plan.hash, rest.plan.requests) == (one.plan.hash, 3)
         (request,) = rest.requests(lambda n: n != 1)
         assert request.prefixes == ()  # nobody would read what it wrote to the cache
+
+
+def test_reading_ahead_gives_the_same_requests_and_what_came_before_an_error(spec: Path) -> None:
+    (spec.parent / "words.csv").write_text("word\n" + "".join(f"w{n}\n" for n in range(40)), encoding="utf-8")
+    with planned(spec) as one:
+        assert list(a_few_at_once(one.requests())) == list(one.requests())
+        rest = one.requests()
+        taken = a_few_at_once(rest)
+        assert [next(taken).n, next(rest).n] == [0, AT_ONCE]
+
+    def broken() -> Iterator[Request]:
+        with planned(spec) as one:
+            yield from islice(one.requests(), 3)
+        raise SpecError("it changed", rule="source-changed")
+
+    taken = a_few_at_once(broken())
+    assert [next(taken).n for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(SpecError, match="it changed"):
+        next(taken)
