@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from runner.connection import Address, Connection, simulator_when_asked
 from runner.ends import checked, end_of, exit_code
-from runner.errors import Interrupted, Position, Problem, SpecError
-from runner.planning import PlannedJob
+from runner.errors import Interrupted, Position, Problem, PromptrunError, SpecError
+from runner.planning import PlannedJob, a_few_at_once
 from runner.prompts.params import secrets_of
 from runner.records import Event, Request
 from runner.side_by_side import ANOTHER_JOB, SharedPaces, side_by_side
@@ -180,7 +180,11 @@ class Sending:
 
         job, settings = self.one.job, self.one.job.run
         if leaves_some(self.one, skip) and not self.stop.reason and not spent_already(self.one, self.budget):
-            await connection.open()
+            try:
+                await connection.open()
+            except PromptrunError:
+                self.run.withdraw()
+                raise
         with settled_heap():
             return await run_live(
                 waiting(self.one, skip),
@@ -270,7 +274,7 @@ def skipping(one: PlannedJob, run: RunWriter, sends: bytearray | None = None) ->
 
 def waiting(one: PlannedJob, skip: Callable[[int], bool]) -> Iterator[Request]:
     """The requests to send now. Where there are none, the inputs are not read for it."""
-    return iter(()) if all(map(skip, range(one.plan.requests))) else one.requests(skip)
+    return iter(()) if all(map(skip, range(one.plan.requests))) else a_few_at_once(one.requests(skip))
 
 
 def answer_identical(one: PlannedJob, run: RunWriter) -> None:

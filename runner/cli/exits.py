@@ -5,10 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import signal
 import sys
 import tempfile
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -18,11 +23,38 @@ from runner.errors import OutputError, PromptrunError
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 CANNOT_WRITE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM while no run was under way that could stop by itself: while planning, say."""
 
 
 def exit_code_of(command: click.Command, args: list[str]) -> int:
     """Run the command and say, in words and as a code, how it ended."""
+    with ending_on_sigterm():
+        return _exit_code_of(command, args)
+
+
+@contextmanager
+def ending_on_sigterm() -> Iterator[None]:
+    """While inside, SIGTERM ends the command as Ctrl-C does, so that temporary files go. A run has its own way."""
+    if threading.current_thread() is not threading.main_thread():  # only there may handlers be set
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _exit_code_of(command: click.Command, args: list[str]) -> int:
     prepare_streams()
     try:
         ended = command.main(args, prog_name="promptrun", standalone_mode=False)
@@ -37,9 +69,9 @@ def exit_code_of(command: click.Command, args: list[str]) -> int:
         if isinstance(error, OutputError):
             show_unwritten(error)
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         say("interrupted")
-        return EXIT_INTERRUPTED
+        return EXIT_TERMINATED if isinstance(error.__cause__ or error, Terminated) else EXIT_INTERRUPTED
     except (BrokenPipeError, SystemExit):  # click exits by itself for a broken pipe, with 1, and after a completion
         return no_reader()
     except OSError as error:

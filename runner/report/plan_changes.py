@@ -100,7 +100,10 @@ def _difference(changes: Changes) -> str:
     said = [f"{count(changes.changed, 'request')} changed ({_why(changes.why)})"] if changes.changed else []
     said += [f"{changes.new:,} new"] if changes.new else []
     said += [f"{changes.gone:,} gone"] if changes.gone else []
-    return ", ".join(said) or "other rows were chosen, or they stand in another order"
+    if said:
+        return ", ".join(said)
+    back = ", or what changed is again as an earlier run had it" if changes.reused else ""
+    return f"other rows were chosen, or they stand in another order{back}"
 
 
 def _named(changes: Changes) -> Iterator[str]:

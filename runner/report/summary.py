@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from math import floor
 from pathlib import Path, PurePath
 
@@ -190,7 +191,7 @@ def next_step(summary: Summary, command: str, elsewhere: str = "") -> str:
     if summary.groups:
         words.append(shell_word(summary.groups[0].example))
     if elsewhere:
-        words += ["--output-dir", shell_word(elsewhere)]
+        words += ["--output-dir", shell_word(elsewhere) or shlex.quote(elsewhere)]  # a path is the user's own
     return " ".join(word for word in words if word)
 
 

@@ -46,6 +46,7 @@ _HINTS = (  # what the parser says, what we say, the next step
     ("expected '<document start>'", "this does not belong to the document above",
      "write the whole file as one map of keys"),
 )  # fmt: skip
+_COMPARISON = re.compile(r"[:-] (>=? *[0-9.]+ *%?) *(?:#.*)?$")
 Seen: TypeAlias = tuple[str, str, int]  # what, next step, index
 
 
@@ -88,6 +89,8 @@ def _readings(says: str, index: int, context: int, source: SourceText) -> Iterat
         yield "a `:` is missing behind this", "write `key: value`; a text of several lines goes below a `|`", context
     if "mapping values are not allowed" in says:
         yield _second_colon(index, source)
+    if "block scalar" in says and (at_least := _COMPARISON.search(source.line(source.at(index).line))):
+        yield "`>` means a text of several lines to YAML", f'quote it: `"{at_least[1].rstrip()}"`', index
     before = source.text[:index].rstrip(" ")
     if before[-1:] in ("'", '"', "]", "}") and "expected" in says and before[-1:] != source.text[index : index + 1]:
         step = "quote the whole value; inside single quotes write `''` for `'`"

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from runner.models.price_table import LIST_PRICES, PriceTable
+from runner.models.resume import Spent
 from runner.records import Plan
 from runner.spec.job import Keep
 from runner.store.files import cannot_write, from_json, mend_tail, to_json, write_whole
@@ -16,6 +17,7 @@ from runner.store.index import ANSWERED, ResultIndex
 from runner.store.lock import JobLock, lock_name
 from runner.store.replies import ReplyIndex
 from runner.store.run_id import new_run_id, run_ids
+from runner.store.spent import spent_so_far
 from runner.store.times import Clock, format_utc, parse_utc
 from runner.store.versions import FORMAT, check_format
 from runner.store.writer import RunWriter
@@ -160,8 +162,11 @@ def _writer(folder: Path, run: dict[str, Any], plan: Plan, **given: Any) -> RunW
     replies.load(folder / "journal.jsonl", index)
     if index.garbage:
         run["notes"].append(f"results.jsonl: {index.garbage} lines could not be read and were left out")
+    continued = len(run["sittings"]) > 1
+    spent = spent_so_far(folder / "journal.jsonl", index) if continued else Spent()  # refuses newer formats, too
+    was = (folder / "run.json").read_bytes() if continued else None
     write_whole(folder / "run.json", to_json(run, indent=True))
-    return RunWriter(folder, run=run, plan=plan, index=index, replies=replies, **given)
+    return RunWriter(folder, run=run, plan=plan, index=index, replies=replies, spent=spent, was=was, **given)
 
 
 def _close_killed(sitting: dict[str, Any], folder: Path) -> None:

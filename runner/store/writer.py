@@ -8,8 +8,8 @@ Nothing here decides what is sent; not safe for use by several threads.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +20,7 @@ from runner.models.resume import Resume, Spent
 from runner.models.summary import Summary
 from runner.records import AttachedFile, Attempt, Call, Failure, Judgement, PaceState, Plan, Request, Result
 from runner.spec.job import Keep
-from runner.store.files import AppendFile, Replace, from_json, to_json
+from runner.store.files import AppendFile, Replace, from_json, to_json, write_whole
 from runner.store.finishing import Ending, finish_run
 from runner.store.index import ANSWERED, FAILED, NONE, TRANSIENT, ResultIndex, state_of
 from runner.store.keeping import kept_record
@@ -28,7 +28,6 @@ from runner.store.lock import JobLock
 from runner.store.overhead import overhead_line, overhead_sent_line
 from runner.store.replies import ReplyIndex, reply_line
 from runner.store.reused import reused_line
-from runner.store.spent import spent_so_far
 from runner.store.syncing import GroupedSync
 from runner.store.times import Clock
 from runner.store.uploads import upload_line, uploaded_ids
@@ -47,6 +46,8 @@ class RunWriter:
         plan: Plan,
         index: ResultIndex,
         replies: ReplyIndex,
+        spent: Spent,
+        was: bytes | None,
         lock: JobLock,
         clock: Clock,
         prices: PriceTable = LIST_PRICES,
@@ -72,7 +73,8 @@ class RunWriter:
             (self.results, self.journal), interval=0.0 if strict else SYNC_EVERY_SECONDS
         )
         self._lock: JobLock | None = lock
-        self._spent: Spent | None = None
+        self._spent = spent
+        self._was = was
         self._sent = bytearray(plan.requests)
 
     @property
@@ -115,9 +117,12 @@ class RunWriter:
 
     def spent(self) -> Spent:
         """What earlier sittings of this run have spent, as it was when the run was opened."""
-        if self._spent is None:
-            self._spent = spent_so_far(self.journal.path, self.index) if self.continued else Spent()
         return self._spent
+
+    def withdraw(self) -> None:
+        """Nothing could be sent: run.json is again as the sitting before left it, unless this one wrote results."""
+        if self._was is not None and not self.reused:
+            write_whole(self.folder / "run.json", self._was)
 
     def resume(self) -> Resume:
         """What the run has behind it, for a word on how it goes on."""
@@ -148,9 +153,13 @@ class RunWriter:
 
     def replied(self, request: Request, answer: Call, call: int) -> None:
         """The first thing done with a reply that no answered result holds. Raises OutputError."""
-        record = reply_line(request, answer, call)
-        with self._shown_if_lost(to_json(record)):
-            self._journal(record)
+        line = to_json(reply_line(request, answer, call))
+        try:
+            self.journal.append(line)
+            self._wrote()
+        except OutputError as error:
+            self._show_with(error, line)
+            raise
 
     def overhead_sent(self, prefix: str, request: Request, at: str, may_cost: float | None) -> None:
         """About to warm a prefix up. may_cost: as in `sent`."""
@@ -190,20 +199,18 @@ class RunWriter:
 
     def _write_result(self, record: dict[str, Any]) -> None:
         line = to_json(kept_record(record, self.keep))
-        with self._shown_if_lost(line):
+        try:
             offset = self.results.append(line)
+        except OutputError as error:
+            self._show_with(error, line)
+            raise
         self.index.note(record["n"], state_of(record), offset)
         self._wrote()
 
-    @contextmanager
-    def _shown_if_lost(self, line: bytes) -> Iterator[None]:
+    def _show_with(self, error: OutputError, line: bytes) -> None:
         """A reply that cannot be written goes out with the error, so that it is shown at least."""
-        try:
-            yield
-        except OutputError as error:
-            self.unwritten.append(line)
-            error.unwritten = self.unwritten
-            raise
+        self.unwritten.append(line)
+        error.unwritten = self.unwritten
 
     async def settled(self) -> None:
         """Returns once what was written is on the disk; at once where the job does not ask for that (`durability`)."""

@@ -103,6 +103,23 @@ def test_4_without_credentials_before_anything_is_sent(
     assert "--simulate" in done.stderr
 
 
+def test_4_when_a_run_that_goes_on_has_no_credentials_leaves_it_as_it_was(
+    promptrun: Command, hand_server: HandServer, tmp_path: Path
+) -> None:
+    hand_server.behaviour = lambda server, body, n: (
+        message(body) if n == 1 else error(401, "authentication_error", "invalid x-api-key")
+    )
+    spec = write_job(tmp_path, numbered(3), extra="run: {concurrency: 1}\n")
+    arguments = (spec, "--output-dir", tmp_path / "out")
+    assert promptrun(*arguments, env=hand_server.environment()).returncode == 4
+    folder, asked = only_run(tmp_path / "out"), len(hand_server.bodies)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    assert promptrun(*arguments, env={"ANTHROPIC_BASE_URL": hand_server.url}).returncode == 4
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert len(hand_server.bodies) == asked
+
+
 def test_4_when_the_key_is_refused_and_no_row_is_tried_again(
     promptrun: Command, hand_server: HandServer, tmp_path: Path
 ) -> None:
@@ -173,6 +190,31 @@ def test_an_interrupted_run_keeps_what_came_and_goes_on(
     results = read_lines(only_run(tmp_path / "out") / "results.jsonl")
     assert [line["id"] for line in results] == [row["id"] for row in numbered(60)]
     assert len(hand_server.bodies) == 60, "an answer that was received is never paid for again"
+
+
+@POSIX
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_the_run_has_begun(
+    number: signal.Signals, code: int, promptrun: Command, tmp_path: Path
+) -> None:
+    spec = write_job(tmp_path, numbered(1))
+    spec.write_text(spec.read_text(encoding="utf-8").replace("job.jsonl", "'-'\n  format: jsonl"), encoding="utf-8")
+    arguments = [*promptrun.start_with, spec, "--simulate", "--output-dir", tmp_path / "out"]
+    run = subprocess.Popen(
+        list(map(str, arguments)),
+        env=promptrun.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert run.stdin is not None
+    run.stdin.write('{"id": "a", "word": "b"}\n' * 20_000)  # more than a pipe holds: it has begun to read, and waits
+    run.stdin.flush()
+    run.send_signal(number)
+    _, told = run.communicate(timeout=SECONDS)
+    assert (run.returncode, told.strip()) == (code, "interrupted")
+    assert not (tmp_path / "out").exists()
 
 
 def interrupt(run: subprocess.Popen[str], number: signal.Signals) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import date
 
 import pytest
@@ -139,6 +140,11 @@ def test_more_causes_than_fit_are_counted():
 def test_an_id_in_the_next_step_is_safe_to_paste(id, typed):
     groups = (Group("failed", "bad_row", "no text", 1, id),)
     assert summary_text(summary(good=49, groups=groups)).endswith(f"promptrun show triage@latest{typed}")
+
+
+def test_the_outputs_folder_in_the_next_step_can_be_typed_whatever_its_name():
+    text = summary_text(summary(), elsewhere="/home/ada/ada's jobs")
+    assert shlex.split(text.splitlines()[-1])[-2:] == ["--output-dir", "/home/ada/ada's jobs"]
 
 
 def test_the_summary_as_json():

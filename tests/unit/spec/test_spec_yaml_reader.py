@@ -365,6 +365,13 @@ def test_messages(text: str, snapshot: Any) -> None:
     assert "\n".join(map(str, problems_of(text))) == snapshot
 
 
+@pytest.mark.parametrize("written", [">= 99%", "> 99", ">= 99 %  # nearly all"])
+def test_a_comparison_without_quotes_is_to_be_quoted(written: str) -> None:
+    (problem,) = problems_of(f"checks:\n  - ok: {written}\n")
+    comparison = written.split("  #")[0]
+    assert (problem.rule, problem.next) == ("yaml-syntax", f'quote it: `"{comparison}"`')
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "---\n", "# x\n", "~", "\ufeff"])
 def test_nothing_in_it(text: str) -> None:
     assert [problem.rule for problem in problems_of(text)] == ["yaml-empty"]

@@ -314,6 +314,17 @@ def test_the_lock_is_given_back_when_opening_fails(job):
     job.open(2, fresh=True).close()
 
 
+@pytest.mark.parametrize("line", ['{"v":2,"t":"sent","n":1}', '{"v":2,"t":"reply","n":1,"call":0}'])
+def test_nothing_is_changed_beside_a_journal_of_a_newer_format(job, line):
+    folder, _ = job.run(ok(0), total=2, end="interrupted")
+    with (folder / "journal.jsonl").open("a", encoding="utf-8") as journal:
+        journal.write(line + "\n")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(OutputError, match="newer promptrun"):
+        job.open(2)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 # ---------------------------------------------------------------- size
 
 
