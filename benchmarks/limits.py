@@ -39,6 +39,7 @@ class Case:
     """A server and what sending to it may take. config: fields of `SimulatorConfig`; kind: which bucket decides.
 
     time, rejected: the targets, a ratio and a share. rival: requests a second that another client makes meanwhile.
+    halves_at: seconds after which the limit is half of what it was; 0 for one that stays.
     """
 
     name: str
@@ -47,14 +48,19 @@ class Case:
     time: float = 1.03
     rejected: float = 0.01
     rival: float = 0.0
+    halves_at: float = 0.0
 
     def least_seconds(self, asked: Sequence[Entry], taken: float) -> float:
         """asked: what the simulator logged of our requests; taken: requests a second that others were answered."""
         amount = ROWS if self.kind == "requests" else sum(entry[self.kind] for entry in asked)
         rate = self.config[f"{self.kind}_per_minute"] / 60 - taken
-        return max(0.0, (amount - self.config[f"burst_{self.kind}"]) / rate) + LATENCY
+        seconds = max(0.0, (amount - self.config[f"burst_{self.kind}"]) / rate)
+        if 0 < self.halves_at < seconds:
+            seconds = self.halves_at + 2 * (seconds - self.halves_at)
+        return seconds + LATENCY
 
 
+HALVES_AT = 8.0
 FREE = {"requests_per_minute": 60_000}
 CASES = [
     Case("1,200 requests a minute", OF_REQUESTS),
@@ -69,6 +75,15 @@ CASES = [
         kind="output_tokens",
     ),
     Case("requests, half of them another client's", OF_REQUESTS, time=1.05, rejected=0.03, rival=REQUESTS / 120),
+    Case(
+        f"requests, half as many from {HALVES_AT:.0f} s on",
+        {**OF_REQUESTS, "limit_change": (HALVES_AT, 0.5)},
+        time=1.10,
+        rejected=0.02,
+        halves_at=HALVES_AT,
+    ),
+    Case("requests, and no headers", {**OF_REQUESTS, "limit_headers": "none"}, time=1.2, rejected=0.05),
+    Case("requests, a bucket smaller than its headers say", {**OF_REQUESTS, "minute_headers": True}),
 ]
 
 SENTENCE = "The printer on floor {} is out of paper, and the whole building waits. "
