@@ -20,12 +20,10 @@ from runner.inputs import Selection, Stamps, Stdin, read_rows
 from runner.inputs.made_from import ReadEnvironment, chosen_digest, made_from, still_holds
 from runner.prompts.build import RequestBuilder
 from runner.prompts.cache_advice import cache_plan, with_cache
-from runner.prompts.cap import USUAL_CONCURRENCY as USUAL_CONCURRENCY
-from runner.prompts.cap import with_cap
 from runner.prompts.plan import PlanLedger
 from runner.prompts.plan_file import Unusable, read_notes
 from runner.records import Plan, Request
-from runner.spec.job import JobSpec
+from runner.spec.job import USUAL_CONCURRENCY, JobSpec
 from runner.spec.load import LoadOptions, load_job
 
 SERVICE = "anthropic"
@@ -131,6 +129,15 @@ def a_few_at_once(requests: Iterator[Request]) -> Iterator[Request]:
     yield from several
 
 
+def capped(plan: Plan, job: JobSpec, ledger: PlanLedger) -> Plan:
+    """The plan, with what is wrong with the job's cap. Other jobs do not load what knows of prices: start-up counts."""
+    if job.run.max_cost is None:
+        return plan
+    from runner.prompts.cap import with_cap
+
+    return with_cap(plan, job, ledger)
+
+
 def changed_since_planning(job: JobSpec, request: Request | None) -> SpecError:
     place = f" at row `{request.id}` ({request.source})" if request else ""
     return SpecError(
@@ -164,7 +171,7 @@ def plan_job(
         concurrency = job.run.concurrency or USUAL_CONCURRENCY
         plan = ledger.add(requests, cells=len(job.cells), repeat=job.repeat, ttl=job.cache.ttl, concurrency=concurrency)
         plan = with_cache(plan, job, ledger.prefixes)
-        plan = with_cap(plan, job, ledger)
+        plan = capped(plan, job, ledger)
         errors = [problem for problem in plan.problems if problem.is_error]
         if errors:
             raise SpecError.of(errors)
@@ -178,7 +185,7 @@ def kept_plan(job: JobSpec, options: PlanOptions, chosen: str, stdin: Stdin) -> 
             notes = read_notes(path)
             if still_holds(notes.get("made_from"), chosen, stdin):
                 ledger, plan = PlanLedger.kept(path, notes)
-                plan = with_cap(with_cache(plan, job, ledger.prefixes), job, ledger)
+                plan = capped(with_cache(plan, job, ledger.prefixes), job, ledger)
                 return PlannedJob(job, plan, ledger, options, stdin, Stamps(), chosen, kept_at=path)
         except Unusable:
             continue

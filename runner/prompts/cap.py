@@ -21,12 +21,10 @@ from runner.prompts.plan import PlanLedger
 from runner.prompts.plan_sizes import Single, Size
 from runner.records import Plan
 from runner.spec.gather import problem_at
-from runner.spec.job import JobSpec, MaxCost
+from runner.spec.job import USUAL_CONCURRENCY, JobSpec, MaxCost
 
 FLAG: Final = "--max-cost"
 KEY: Final = ("run", "max_cost")
-USUAL_CONCURRENCY: Final = 20
-"""What a plan reckons with where the account's limits decide."""
 
 UNPRICED, UNBOUNDED, TOO_SMALL = "cap-unpriced", "cap-unbounded", "cap-too-small"
 _BEST_EFFORT: Final = "or have it counted only as far as it can be: `max_cost: {{usd: {:g}, best_effort: true}}`"

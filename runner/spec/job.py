@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_TOKENS: Final = 16_000
 MAX_CELLS: Final = 10_000
+USUAL_CONCURRENCY: Final = 20
+"""What a plan reckons with where the account's limits decide."""
 
 REQUEST_FIELDS: Final = (
     "model",

@@ -64,10 +64,6 @@ class Earlier:
         """Whether the job has runs at all."""
         return self._index is not None
 
-    def knows(self, key: str) -> bool:
-        """Whether the index has an answer to this key. Cheaper than `answer`, which looks at the line as well."""
-        return bool(key) and bool(self._places(bytes.fromhex(key)))
-
     def known(self, keys: Sequence[bytes]) -> Collection[bytes]:
         """Those of a few hundred keys that the index has an answer to, which is all that is looked at.
 
