@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from runner.planning import PlannedJob
     from runner.prompts.changes import Changes, Newest
@@ -31,7 +31,7 @@ def compared(planned: PlannedJob, folder: Path, *, simulate: bool, fresh: bool =
     from runner.prompts.changes import compare
     from runner.reusing import looking_back
     from runner.sitting import shard_json
-    from runner.store.history import answered_numbers, newest_run
+    from runner.store.history import answered_numbers, newest_run, retries_of
 
     newest = newest_run(folder, shard_json(planned.options.selection))
     if newest is None:
@@ -47,7 +47,7 @@ def compared(planned: PlannedJob, folder: Path, *, simulate: bool, fresh: bool =
             earlier,
             reuse=planned.job.run.reuse.on and not fresh,
             answered=answered.__getitem__,
-            newest=_newest(newest, planned),
+            newest=_newest(newest, planned, retries_of(folder, newest["run"])),
             goes_on=run,
         )
     return Compared(planned.without(compress(count(), settled)), changes)
@@ -85,7 +85,7 @@ def without_answered(planned: PlannedJob, run: Path) -> PlannedJob:
     return planned.without(compress(count(), answered_numbers(run, planned.plan)))
 
 
-def _newest(run: Mapping[str, object], planned: PlannedJob) -> Newest:
+def _newest(run: Mapping[str, object], planned: PlannedJob, retries: Collection[str]) -> Newest:
     from runner.prompts.changes import Newest
 
     counts = run["plan"]
@@ -95,4 +95,5 @@ def _newest(run: Mapping[str, object], planned: PlannedJob) -> Newest:
         whole=not run["limited"] and not planned.options.selection.partial,
         same=run["plan_hash"] == planned.plan.hash,
         finished=bool(run["finished"]),
+        retries=retries,
     )

@@ -43,7 +43,7 @@ class Before(Protocol):
 class Newest:
     """The newest run to compare with. requests: all it had. whole: it, and the plan, are of every row of the job.
 
-    same: it had this very plan. finished: nothing of it is left to send.
+    same: it had this very plan. finished: nothing of it is left to send. retries: runs that took its results over.
     """
 
     run: str
@@ -51,6 +51,15 @@ class Newest:
     whole: bool
     same: bool
     finished: bool
+    retries: Collection[str] = ()
+
+    def had(self, run: str | None) -> bool:
+        """Whether a request whose newest run is this one was in it."""
+        return run == self.run or run in self.retries
+
+    def hides(self, run: str | None) -> bool:
+        """Whether it cannot be told of such a request: a later run, as one of a shard is, had it since."""
+        return run is not None and run > self.run and run not in self.retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +118,18 @@ def compare(
     why: Counter[tuple[str, ...]] = Counter()
     first: dict[str, list[Change]] = {"new": [], "changed": []}
     settled = bytearray(ledger.total)
-    still_there = 0
+    still_there, hidden = 0, False
     for batch in _batches(_asked(ledger, cells, repeat)):
         for one, kind, parts, run in _judged(batch, before, reuse, answered):
             counts[kind] += 1
             settled[one.n] = kind in ("reused", "answered")
-            still_there += newest is not None and run == newest.run
+            still_there += newest is not None and newest.had(run)
+            hidden = hidden or (newest is not None and newest.hides(run))
             if kind == "changed":
                 why[parts] += 1
             if kind in first and len(first[kind]) < MOST_NAMED:
                 first[kind].append(Change(*one.name, parts))
-    told = newest is not None and newest.whole and goes_on is None
+    told = newest is not None and newest.whole and goes_on is None and not hidden
     return (
         Changes(
             **counts,

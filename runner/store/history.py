@@ -14,7 +14,7 @@ from runner.store.opening import unfinished_run
 from runner.store.run_id import run_ids
 from runner.store.versions import check_format
 
-__all__ = ["answered_numbers", "newest_run", "unfinished_run"]
+__all__ = ["answered_numbers", "newest_run", "retries_of", "unfinished_run"]
 
 _HEAD: Final = re.compile(rb'\{"v":1,"job":"[^"\\]*","run":"[^"\\]*","n":(\d{1,18}),')
 _FAILED: Final = b'"status":"failed"'  # quotes inside a text are escaped; a row's own column may look like this
@@ -33,6 +33,17 @@ def newest_run(job_folder: Path, shard: Mapping[str, Any] | None = None) -> dict
             if run.get("parent") is None and _dealt(run.get("shard")) == _dealt(shard):
                 return run
     return None
+
+
+def retries_of(job_folder: Path, run: str) -> frozenset[str]:
+    """The retries of a run, and theirs: each has the requests of the run that it retried, or fewer."""
+    family = {run}
+    for later in sorted(run_id for run_id in run_ids(job_folder) if run_id > run):
+        path = job_folder / later / "run.json"
+        made = from_json(path.read_bytes()) if path.exists() else None
+        if made is not None and made.get("parent") in family:
+            family.add(later)
+    return frozenset(family - {run})
 
 
 def answered_numbers(folder: Path, plan: Plan) -> bytearray:

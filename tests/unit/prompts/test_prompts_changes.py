@@ -124,6 +124,20 @@ def test_cell_and_repeat_follow_from_the_place() -> None:
     assert len(changes.first_new) == MOST_NAMED
 
 
+def test_what_a_retry_took_over_is_not_gone() -> None:
+    newest = Newest("1", 2, whole=True, same=True, finished=True, retries=["2"])
+    with ledger_of(request(0, "x")) as ledger:
+        changes, _ = compare(ledger, [{}], 1, runs(request(0, "x"), run="2"), answered=lambda n: False, newest=newest)
+    assert changes.gone == 1
+
+
+def test_what_is_gone_is_not_told_where_a_later_run_hides_it() -> None:
+    newest = Newest("1", 2, whole=True, same=True, finished=True, retries=["2"])
+    with ledger_of(request(0, "x")) as ledger:
+        changes, _ = compare(ledger, [{}], 1, runs(request(0, "x"), run="3"), answered=lambda n: False, newest=newest)
+    assert changes.gone is None
+
+
 def test_what_is_gone_is_only_told_of_whole_runs() -> None:
     newest = Newest("1", 4, whole=False, same=False, finished=True)
     with ledger_of(request(0, "x")) as ledger:

@@ -7,7 +7,7 @@ from pathlib import Path
 from store_job import HandClock, Job, failed, ok, plan_of, request
 
 from runner.store import open_run
-from runner.store.history import answered_numbers, newest_run
+from runner.store.history import answered_numbers, newest_run, retries_of
 from runner.store.reuse import Earlier
 
 NOW = "2026-11-23T00:00:00Z"
@@ -33,6 +33,20 @@ def test_the_newest_run_of_the_same_shard_that_is_no_retry(tmp_path: Path) -> No
     for wanted, at in ((None, 0), (shard, 1), ({"k": 2, "of": 2}, None)):
         run_json = newest_run(job.folder, wanted)
         assert (run_json and run_json["run"]) == (None if at is None else found[at])
+
+
+def test_the_retries_of_a_run_and_theirs(tmp_path: Path) -> None:
+    job, found = Job(tmp_path, HandClock()), []
+    retry = {"statuses": ["failed"], "arguments": []}
+    for parent in (None, 0, 1, None, 3):
+        job.clock.stamp = job.clock.stamp.replace("123Z", f"{124 + len(found)}Z")
+        changes = {} if parent is None else {"parent": found[parent], "retry": retry}
+        with open_run(
+            job.folder, manifest=job.manifest(**changes), plan=plan_of(1), fresh=True, clock=job.clock
+        ) as run:
+            found.append(run.run_id)
+    assert retries_of(job.folder, found[0]) == {found[1], found[2]}
+    assert retries_of(job.folder, found[2]) == frozenset()
 
 
 def test_which_requests_a_run_has_answered(tmp_path: Path) -> None:
