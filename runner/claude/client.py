@@ -9,7 +9,6 @@ What that costs, against the SDK's own loops: benchmarks/RESULTS.md.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -17,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import httpx2
-from anthropic import AnthropicError, AsyncAnthropic, AsyncStream, DefaultAioHttpClient, RequestOptions
+from anthropic import AnthropicError, AsyncAnthropic, AsyncStream, RequestOptions
 
 from runner.claude.again import Again, Answer, again, kind_of, traced
+from runner.claude.connections import Reuse, open_http
 from runner.claude.credentials import broken_credentials, forget_token, require_credentials, secrets_of
 from runner.claude.failures import failure_of_response
 from runner.claude.origin import DEFAULT_ORIGIN, origin_of_url
@@ -29,6 +29,7 @@ from runner.claude.secrets import Unshown, secret_values, with_secrets, without_
 from runner.claude.stream_reader import read_stream
 from runner.claude.transport import failure_of_exception
 from runner.claude.typed import TypedPath, with_hops
+from runner.claude.within import within
 from runner.claude.wording import one_line
 from runner.errors import SpecError
 from runner.models.providers import ANTHROPIC, PROVIDERS
@@ -39,6 +40,9 @@ Stream: TypeAlias = Literal["auto"] | bool
 
 SPAN = "anthropic.messages.create"
 """What the SDK calls the span of such a request; without a name it makes none (2.12.0, `make_request_options`)."""
+
+BROKEN = ("connection", "truncated_stream")
+"""After these the other connections may be as dead, as when a server was started anew."""
 
 MAX_PLAIN_TOKENS = 21_333
 """More than this may take over ten minutes, which needs a stream (SDK 2.12.0, `_calculate_nonstreaming_timeout`)."""
@@ -63,12 +67,7 @@ async def open_client(
     Raises AccountError, before anything is sent, when there is no usable credential; SpecError for a base URL that is
     none. The SDK reads the process's environment itself; `env` is to be the same.
     """
-    http = DefaultAioHttpClient(
-        follow_redirects=False,
-        timeout=http_timeout(timeout),
-        limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
-        proxy=client.proxy,
-    )
+    http, reuse = open_http(timeout=http_timeout(timeout), concurrency=concurrency, proxy=client.proxy)
     try:
         if client.provider == ANTHROPIC:
             url = base_url or client.base_url or base_url_of(env)
@@ -83,7 +82,7 @@ async def open_client(
     async with sdk:
         hidden = (*secrets_of(sdk), *(env[name] for name in client.header_variables.values() if env.get(name)))
         typed, repeated = typed_path(client, sdk), again(sdk, http) if client.provider == ANTHROPIC else None
-        yield Client(sdk, timeout, stream, hidden, env if tokens is None else tokens, typed, repeated)
+        yield Client(sdk, timeout, stream, hidden, env if tokens is None else tokens, typed, repeated, reuse)
 
 
 def typed_path(client: ClientSpec, sdk: AsyncAnthropic) -> TypedPath | None:
@@ -119,8 +118,14 @@ def require_http(sdk: AsyncAnthropic, env: Mapping[str, str]) -> None:
 
 
 def http_timeout(timeout: Timeout) -> httpx2.Timeout:
-    """Connecting and silence are the transport's to time; it has no limit for writing, and the total is ours."""
-    return httpx2.Timeout(connect=timeout.connect, read=timeout.read, write=timeout.write, pool=None)
+    """Connecting and silence are the transport's to time; it has no limit for writing, and the total is ours.
+
+    A silence as long as the total is left to the total, since a transport's timers know nothing of a process that
+    stood still (`within`).
+    """
+    bounded = timeout.read is not None and timeout.total is not None and timeout.read >= timeout.total
+    read = None if bounded else timeout.read
+    return httpx2.Timeout(connect=timeout.connect, read=read, write=timeout.write, pool=None)
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,7 @@ class Client:
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     typed: TypedPath | None = None
     repeated: Again | None = None
+    reuse: Reuse = field(default_factory=Reuse)
 
     async def send(self, request: Request, began: Began | None = None) -> Outcome:
         """One attempt, with one more after a 401 if that could be due to a token revoked before its time.
@@ -146,12 +152,14 @@ class Client:
         rejected = isinstance(outcome, Failure) and outcome.http_status == 401
         if rejected and forget_token(self.sdk):
             outcome = await self._attempt(request, began)
+        if isinstance(outcome, Failure) and outcome.kind in BROKEN:
+            self.reuse.hung_up()
         return without_secrets(outcome, secret_values(request, self.tokens))
 
     async def _attempt(self, request: Request, began: Began | None) -> Outcome:
         limits = request.timeout or self.timeout
         try:
-            async with asyncio.timeout(limits.total):
+            async with within(limits.total):
                 if self._streams(request, began is not None):
                     return await self._streamed(request, options_of(request, limits), began)
                 return await self._plain(request, limits)

@@ -63,6 +63,8 @@ BY_STATUS: Mapping[int, FailureKind] = {
     408: "timeout",
     409: "server_error",
     413: "too_large",
+    421: "server_error",
+    425: "server_error",
     429: "rate_limited",
     504: "timeout",
     529: "overloaded",
@@ -134,7 +136,7 @@ def failure_of_response(
     kind = kind_of(status, error)
     return Failure(
         kind=kind,
-        message=one_line(error.message if error else foreign_message(status, headers, body), secrets=secrets),
+        message=one_line(error.message if error else foreign_message(status, headers, body, secrets), secrets=secrets),
         http_status=status,
         error_type=(error.code or error.type) if error else None,
         retry_after=retry_after_seconds(headers, now=now),
@@ -193,11 +195,11 @@ def outcome_unknown(status: int, kind: FailureKind, error: ApiError | None) -> b
     return kind == "timeout" or (status >= 500 and error is None)
 
 
-def foreign_message(status: int, headers: Mapping[str, str], body: bytes) -> str:
+def foreign_message(status: int, headers: Mapping[str, str], body: bytes, secrets: Iterable[str]) -> str:
     """What to say of an answer that is not the API's."""
     if 300 <= status < 400:
         target = origin_of_url(headers.get("location", "")) or "another path"
         return f"the server redirects to {target} (HTTP {status}); redirects are not followed: {CHECK_BASE_URL}"
     if status in NO_ENDPOINT:
-        return f"no Claude API at this address (HTTP {status}, {excerpt(body)}): {CHECK_BASE_URL}"
-    return f"HTTP {status} from something between here and the API: {excerpt(body)}"
+        return f"no Claude API at this address (HTTP {status}, {excerpt(body, secrets=secrets)}): {CHECK_BASE_URL}"
+    return f"HTTP {status} from something between here and the API: {excerpt(body, secrets=secrets)}"

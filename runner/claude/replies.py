@@ -3,26 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-import orjson
-
+from runner.claude.decoding import json_of, loose_json, whole
 from runner.claude.failures import failure_in_success, parse_error
 from runner.claude.headers import is_simulated, kept_headers
-from runner.claude.wording import excerpt, one_line
+from runner.claude.streaming import StreamedMessage, says_error, written_events
+from runner.claude.wording import excerpt
 from runner.records import Failure, Json, Outcome, Reply
 
 
 def outcome_of_body(status: int, headers: Mapping[str, str], body: bytes, *, secrets: Iterable[str] = ()) -> Outcome:
     """What a 2xx body says: a message, an error in disguise, or nothing we know (`malformed_reply`)."""
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        what = f"the reply (HTTP {status}) is not JSON: {excerpt(body)}"
-        return malformed(one_line(what, secrets=secrets), status=status, headers=headers)
+        value = json_of(body)
+    except ValueError:
+        told = outcome_of_events(status, headers, body, secrets=secrets)
+        what = f"the reply (HTTP {status}) is not JSON: {excerpt(body, secrets=secrets)}"
+        return told or malformed(what, status=status, headers=headers)
     error = parse_error(value)
     if error is not None:
         return failure_in_success(error, status=status, headers=headers, begun=False, secrets=secrets)
+    if not isinstance(value, dict) or value.get("type") != "message":
+        what = f"the reply (HTTP {status}) is not a message: {excerpt(body, secrets=secrets)}"
+        return malformed(what, status=status, headers=headers)
     return outcome_of_message(value, status=status, headers=headers)
+
+
+def outcome_of_events(
+    status: int, headers: Mapping[str, str], body: bytes, *, secrets: Iterable[str] = ()
+) -> Outcome | None:
+    """What a body says that is a whole event stream; some gateways stream unasked, or under another content type.
+
+    None for any other body, and for a stream without an end.
+    """
+    growing = StreamedMessage()
+    try:
+        for data in written_events(body.decode("utf-8", "replace")):
+            event = loose_json(data)
+            error = parse_error(event) if says_error(event) else None
+            if error is not None:
+                begun = growing.message is not None
+                return failure_in_success(error, status=status, headers=headers, begun=begun, secrets=secrets)
+            growing.add(event)
+            if growing.finished:
+                return outcome_of_message(whole(growing.message), status=status, headers=headers)
+    except ValueError:
+        pass
+    return None
 
 
 def outcome_of_message(value: Json, *, status: int, headers: Mapping[str, str]) -> Outcome:
@@ -35,12 +63,36 @@ def outcome_of_message(value: Json, *, status: int, headers: Mapping[str, str]) 
         return malformed(f"the reply (HTTP {status}) is not a message: {wrong}", status=status, headers=headers)
     kept = kept_headers(headers)
     return Reply(
-        message=value,
+        message=fitted(value),
         http_status=status,
         request_id=kept.get("request-id"),
         headers=kept,
         simulated=is_simulated(kept),
     )
+
+
+def fitted(message: dict[str, Any]) -> dict[str, Any]:
+    """The message without what is of another type than the API's, where somebody goes by it: it is paid for anyway."""
+    fits = dict(message)
+    if not isinstance(message.get("model"), str | None):
+        fits["model"] = None
+    if not isinstance(message.get("stop_details"), dict | None):
+        fits["stop_details"] = None
+    if any(not are_maps(block.get("citations")) for block in message["content"]):
+        blocks: list[dict[str, Any]] = message["content"]
+        fits["content"] = [
+            block if are_maps(block.get("citations")) else {**block, "citations": None} for block in blocks
+        ]
+    usage = message.get("usage") or {}
+    if not are_maps(usage.get("iterations"), named="model"):
+        fits["usage"] = {name: value for name, value in usage.items() if name != "iterations"}
+    return fits
+
+
+def are_maps(value: Json, *, named: str = "") -> bool:
+    """Whether it is missing, or a list of maps, whose field `named` is a text if there is one."""
+    maps = value is None or (isinstance(value, list) and all(isinstance(entry, dict) for entry in value))
+    return maps and all(isinstance(entry.get(named), str | None) for entry in value or ())
 
 
 def what_is_wrong(value: Json) -> str | None:

@@ -17,7 +17,11 @@ _SECONDS: Final = 2.0
 
 
 def asks_simulator(service: str) -> bool:
-    """service: as in keys, `anthropic http://127.0.0.1:8000`. False for whatever does not answer."""
+    """service: as in keys, `anthropic http://127.0.0.1:8000`, of a job that has a simulator's answers from there.
+
+    Where nobody listens, it is a simulator that is not running now: a plan says the same before it is started as after.
+    False for whatever else does not answer.
+    """
     origin = service.rpartition(" ")[2]
     if urlsplit(origin).hostname not in _HERE:
         return False
@@ -28,5 +32,5 @@ def asks_simulator(service: str) -> bool:
     try:
         with direct.open(origin + _PATH, timeout=_SECONDS) as reply:
             return is_simulated({name.lower(): value for name, value in reply.headers.items()})
-    except (OSError, HTTPException, ValueError):
-        return False
+    except (OSError, HTTPException, ValueError) as error:
+        return isinstance(getattr(error, "reason", error), ConnectionRefusedError)

@@ -12,14 +12,15 @@ import httpx2
 import orjson
 from anthropic import AsyncStream
 
+from runner.claude.decoding import loose_json, whole
 from runner.claude.failures import failure_in_success, parse_error
 from runner.claude.headers import kept_headers
 from runner.claude.replies import malformed, outcome_of_body, outcome_of_message
-from runner.claude.streaming import BrokenStream, StreamedMessage
+from runner.claude.streaming import StreamedMessage, says_error
 from runner.claude.wording import one_line
-from runner.records import Began, Failure, Outcome
+from runner.records import Began, Failure, Json, Outcome
 
-STREAMED = re.compile("event-?stream")
+STREAMED = re.compile("event-?stream", re.IGNORECASE)
 """Content types of streams; AWS writes its own as one word."""
 
 DRAIN_SECONDS = 1.0
@@ -39,18 +40,19 @@ async def read_stream(
     """
     growing = StreamedMessage(began=None if began is None else lambda id: began(id, kept_headers(response.headers)))
     try:
-        if not STREAMED.search(response.headers.get("content-type", "")):  # a gateway that does not stream
+        if not STREAMED.search(response.headers.get("content-type", "")):  # a gateway that does not stream, or hides it
             body = await response.aread()
             return outcome_of_body(response.status_code, response.headers, body, secrets=secrets)
         failure = await take_events(events or AsyncStream.raw_events(response), response, growing, secrets)
-    except (BrokenStream, orjson.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # a BrokenStream, or what is no JSON or no UTF-8
         what = one_line(f"the stream cannot be read: {error}", secrets=secrets)
         failure = malformed(what, status=response.status_code, headers=response.headers)
     except Exception as error:  # the transport's own exceptions come through here raw
         what = one_line(f"the stream broke off: {error or type(error).__name__}", secrets=secrets)
         failure = cut_off(response, what)
     if growing.finished:
-        return outcome_of_message(growing.message, status=response.status_code, headers=response.headers)
+        message = whole(growing.message) if growing.careless else growing.message
+        return outcome_of_message(message, status=response.status_code, headers=response.headers)
     return failure or cut_off(response, "the stream ended before `message_stop`")
 
 
@@ -63,10 +65,22 @@ async def take_events(
             continue
         if sse.event == "error":
             return error_event(sse.data, response, begun=growing.message is not None, secrets=secrets)
-        growing.add(orjson.loads(sse.data))
+        event = event_of(sse.data, growing)
+        if says_error(event):
+            return error_event(sse.data, response, begun=growing.message is not None, secrets=secrets)
+        growing.add(event)
         if growing.finished:
             await drain(events)
     return None
+
+
+def event_of(data: str, growing: StreamedMessage) -> Json:
+    """One event. A character that was cut in two pieces is put together when the message is whole."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        growing.careless = True
+        return loose_json(data)
 
 
 def error_event(data: str, response: httpx2.Response, *, begun: bool, secrets: Iterable[str]) -> Failure:

@@ -7,14 +7,17 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from runner.claude.decoding import whole_text
 from runner.records import Json
 
+LINE_ENDS = re.compile(r"\r\n|\n|\r")
 APPENDED = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 """Deltas whose text is added to what came before; every other delta sets its fields."""
 
@@ -27,13 +30,16 @@ class BrokenStream(ValueError):
 class StreamedMessage:
     """A message growing with its events. message: None until `message_start`; whole once `finished`.
 
-    began: called once with its id, when the message starts.
+    began: called once with its id, when the message starts. careless: events came that are no strict JSON.
+    places: the number of a block in the events → its place in the content.
     """
 
     message: dict[str, Any] | None = None
     finished: bool = False
     pieces: dict[tuple[int, str], list[str]] = field(default_factory=dict)
     began: Callable[[str | None], None] | None = None
+    careless: bool = False
+    places: dict[int, int] = field(default_factory=dict)
 
     def add(self, event: Json) -> None:
         """Take one event; unknown types are skipped, as the API asks. Raises BrokenStream."""
@@ -66,14 +72,13 @@ class StreamedMessage:
 
     def _start_block(self, event: Json) -> None:
         message, block = self._whole(), dict(event["content_block"])
-        if event["index"] != len(message["content"]):
-            raise BrokenStream("content blocks came out of order")
+        self.places[event["index"]] = len(message["content"])  # a gateway that leaves blocks out leaves their numbers
         message["content"].append(block)
         if block.get("type") == "fallback":  # names the model that goes on; a plain call's `model` says the last one
             message["model"] = block["to"]["model"]
 
     def _grow_block(self, index: int, delta: Json) -> None:
-        block, name = self._whole()["content"][index], APPENDED.get(delta["type"])
+        block, name = self._block(index), APPENDED.get(delta["type"])
         if name is not None:
             self.pieces.setdefault((index, name), []).append(delta[name])
         elif delta["type"] == "citations_delta":
@@ -81,15 +86,19 @@ class StreamedMessage:
         else:
             block.update((key, value) for key, value in delta.items() if key != "type")
 
+    def _block(self, index: int) -> dict[str, Any]:
+        block: dict[str, Any] = self._whole()["content"][self.places[index]]
+        return block
+
     def _finish_block(self, index: int) -> None:
-        block = self._whole()["content"][index]
+        block = self._block(index)
         for name in ("text", "thinking"):
             grown = self.pieces.pop((index, name), None)
             if grown is not None:
                 block[name] = (block.get(name) or "") + "".join(grown)
         written = "".join(self.pieces.pop((index, "partial_json"), ()))
         if written:
-            block["input"] = tool_input(written)
+            block["input"] = tool_input(whole_text(written))
 
     def _grow_message(self, event: Json) -> None:
         message = self._whole()
@@ -103,6 +112,25 @@ class StreamedMessage:
         for index in sorted({index for index, _ in self.pieces}):
             self._finish_block(index)
         self.finished = message is not None
+
+
+def says_error(event: Json) -> bool:
+    """Whether it is an error and no part of a message; gateways write it without a type, too."""
+    return isinstance(event, dict) and (event.get("type") == "error" or ("error" in event and "type" not in event))
+
+
+def written_events(text: str) -> Iterator[str]:
+    """The data of each event of a whole stream, as the text of its body.
+
+    https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    """
+    data: list[str] = []
+    for line in LINE_ENDS.split(text + "\n\n"):
+        if line.startswith("data:"):
+            data.append(line[5:].removeprefix(" "))
+        elif not line and data:
+            yield "\n".join(data)
+            data = []
 
 
 def merge(into: dict[str, Any], news: Json) -> None:

@@ -22,7 +22,7 @@ def one_line(text: str, *, secrets: Iterable[str] = (), limit: int = MAX_LENGTH)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def excerpt(body: bytes, limit: int = 120) -> str:
+def excerpt(body: bytes, *, secrets: Iterable[str] = (), limit: int = 120) -> str:
     """The first words of a body that is not what it should be; tags of an HTML page are left out."""
-    text = one_line(TAGS.sub(" ", body[:20_000].decode("utf-8", "replace")), limit=limit)
+    text = one_line(TAGS.sub(" ", body[:20_000].decode("utf-8", "replace")), secrets=secrets, limit=limit)
     return f"`{text}`" if text else "an empty body"

@@ -38,6 +38,15 @@ def test_the_second_request_differs_from_the_first_in_its_body_alone():
     assert second.line == first.line
 
 
+def test_headers_of_the_environment_go_with_every_request_in_the_same_order(monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Team: a b\nanthropic-beta: of-the-environment")
+    received, _, repeated = asyncio.run(sent(a_request(), a_request()))
+    assert len(repeated.made) == 1
+    assert list(received[0].headers.items()) == list(received[1].headers.items())
+    assert received[1].headers["x-team"] == "a b"
+    assert received[1].headers["anthropic-beta"] == "of-the-environment"
+
+
 def test_what_is_not_the_same_for_both_is_another_kind():
     plain, beta = a_request(), a_request(betas=("a-2026-01-01",))
     slow = a_request(timeout=Timeout(read=77))

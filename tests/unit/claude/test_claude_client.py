@@ -113,6 +113,21 @@ def test_a_server_that_does_not_stream_is_understood():
     assert reply_of(http(200, MESSAGE), stream=True).message == MESSAGE
 
 
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("type_", ["Text/Event-Stream; charset=utf-8", "text/plain", "application/json"])
+def test_a_stream_is_read_whatever_it_is_called_and_asked_for_or_not(asked, type_):
+    answer = stream(start_event(), *text_events("hel", "lo"), *end_events(), headers={"content-type": type_})
+    assert reply_of(answer, stream=asked).message == MESSAGE
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_an_error_in_a_stream_that_goes_by_another_name(asked):
+    event = {**error_body("overloaded_error", "Overloaded"), "type": "error"}
+    answer = stream(start_event(), event, headers={"content-type": "text/plain"})
+    failure = failure_of(answer, stream=asked)
+    assert (failure.kind, failure.maybe_billed, failure.message) == ("overloaded", True, "Overloaded")
+
+
 def test_a_connection_that_carried_a_stream_is_used_again():
     async def chunked(*events):
         body = sse(*events)
@@ -152,6 +167,12 @@ def test_an_error_event_in_a_200(type_, kind, begun):
     failure = failure_of(stream(*before, {**error_body(type_, "too much"), "type": "error"}), stream=True)
     assert (failure.kind, failure.message, failure.http_status, failure.error_type) == (kind, "too much", 200, type_)
     assert failure.maybe_billed is begun
+
+
+def test_an_error_whose_event_has_no_name():
+    named = sse({**error_body("overloaded_error", "Overloaded"), "type": "error"})
+    failure = failure_of(stream(start_event()) + named.replace(b"event: error\n", b""), stream=True)
+    assert (failure.kind, failure.maybe_billed) == ("overloaded", True)
 
 
 def test_an_error_event_nobody_can_read_cuts_the_stream():
@@ -306,6 +327,30 @@ def test_a_body_shorter_than_promised_may_be_billed():
     assert (failure.kind, failure.maybe_billed) == ("connection", True)
 
 
+@pytest.mark.parametrize("said", [b"220 mail.example ESMTP\r\n", b"HTTP/1.1 200 OK\r\nx y: z\r\n\r\n"])
+def test_an_answer_that_is_not_http_is_an_answer_and_not_asked_for_again(said):
+    failure = failure_of(said)
+    assert (failure.kind, failure.retryable, failure.maybe_billed) == ("malformed_reply", False, True)
+    assert failure.message.startswith("the reply is not HTTP as it should be: ")
+    assert "400" not in failure.message
+
+
+def test_https_at_a_port_that_speaks_http_ends_the_run():
+    async def talk(reader, writer):
+        writer.write(http(400, b"speak up"))
+        await reader.read()
+        writer.close()
+
+    async def run():
+        listener = await asyncio.start_server(talk, "127.0.0.1", 0)
+        async with listener, opened(f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}") as client:
+            return await client.send(a_request())
+
+    failure = asyncio.run(run())
+    assert (failure.kind, failure.ends_run, failure.maybe_billed) == ("authentication", True, False)
+    assert failure.message.startswith("the server does not speak https at this port, and nothing was sent to it: ")
+
+
 async def say_nothing(writer) -> None:
     await asyncio.Event().wait()
 
@@ -345,6 +390,22 @@ def test_no_message_shows_a_credential():
     assert "oat01" not in failure.message
     assert "\n" not in failure.message
     assert len(failure.message) == 500
+
+
+@pytest.mark.parametrize("status", [200, 404, 502])
+def test_no_quoted_page_shows_a_piece_of_a_credential(status):
+    page = b"x" * 100 + b" my-own-credential-of-many-letters"
+
+    async def run():
+        async with serving(http(status, page)) as server:
+            opening = open_client(
+                base_url=server.url, api_key="my-own-credential-of-many-letters", timeout=Timeout(), stream="auto",
+                concurrency=1, env={},
+            )  # fmt: skip
+            async with opening as client:
+                return await client.send(a_request())
+
+    assert "my-own" not in asyncio.run(run()).message
 
 
 # ---------------------------------------------------------------- opening

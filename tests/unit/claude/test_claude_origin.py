@@ -24,7 +24,7 @@ from runner.spec.job import ClientSpec
         ("https://api.anthropic.com", None),
         ("https://API.anthropic.com:443/v1/", None),
         ("http://localhost:8080", "http://localhost:8080"),
-        ("http://127.0.0.1:8080/some/path?x=1", "http://127.0.0.1:8080"),
+        ("http://127.0.0.1:8080/some/path", "http://127.0.0.1:8080"),
         ("https://Gateway.Example:8443/v1", "https://gateway.example:8443"),
         ("http://[::1]:80/", "http://[::1]"),
     ],
@@ -48,6 +48,8 @@ def test_what_is_no_url_is_an_error_that_does_not_repeat_it(written, snapshot):
         ("http://api.anthropic.com", "leads to another machine without encryption"),
         ("http://10.0.0.7:8080/v1", "leads to another machine without encryption"),
         ("http://localhost.example.com", "leads to another machine without encryption"),
+        ("https://gateway.example/v1?key=hunter2", "holds more than a host and a path"),
+        ("http://127.0.0.1:8080/#hunter2", "holds more than a host and a path"),
     ],
 )
 @pytest.mark.parametrize("provider", ["anthropic", "foundry", "bedrock"])
@@ -59,6 +61,22 @@ def test_a_credential_goes_nowhere_in_the_open(written, what, provider):
     (problem,) = caught.value.problems
     assert (problem.what, caught.value.exit_code) == (f"`{variable}` {what}", 2)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("env", "allowed"),
+    [({}, ["gateway"]), ({}, ["other", "GATEWAY"]), ({"PROMPTRUN_ALLOW_HOSTS": "other, gateway"}, [])],
+)
+def test_plain_http_goes_to_a_host_that_somebody_allows(env, allowed):
+    written = "http://Gateway:8080/v1"
+    assert origin_of({**env, "ANTHROPIC_BASE_URL": written}, allowed) == "http://gateway:8080"
+    env = {**env, PROVIDERS["foundry"].base_url_variable: written}
+    assert service_of(ClientSpec("foundry"), "anthropic", env, allowed) == "foundry http://gateway:8080"
+
+
+def test_the_step_names_the_host_to_allow():
+    with pytest.raises(SpecError, match="add `--allow-host gateway`"):
+        origin_of({"ANTHROPIC_BASE_URL": "http://gateway:8080"}, ["other"])
 
 
 @given(st.text())

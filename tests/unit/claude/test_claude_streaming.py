@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_server import MESSAGE, end_events, start_event, text_events
 
-from runner.claude.streaming import BrokenStream, StreamedMessage, tool_input
+from runner.claude.streaming import BrokenStream, StreamedMessage, tool_input, written_events
 
 
 def message_of(*events):
@@ -106,6 +106,22 @@ def test_everything_a_message_delta_says_reaches_the_message():
     assert (message["context_management"], message["container"]) == ({"applied_edits": []}, None)
 
 
+def test_numbers_of_blocks_that_a_gateway_left_out_are_no_matter():
+    events = [start_event(), *text_events("a", index=1), *text_events("b", index=4), *end_events()]
+    assert [block["text"] for block in message_of(*events).message["content"]] == ["a", "b"]
+
+
+def test_a_tool_input_cut_inside_a_character_is_whole():
+    halves = [delta(0, "input_json_delta", partial_json=piece) for piece in ('{"a": "\ud83c', '\udf89"}')]
+    assert content_of(block(0, *halves, type="tool_use", input={})) == [{"type": "tool_use", "input": {"a": "🎉"}}]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_data_of_events_as_a_body_has_them(end):
+    lines = [":hello", "event: x", "data: one", "", "", "data:two", "data: three\u2028", "id: 7", "", "data: last"]
+    assert list(written_events(end.join(lines))) == ["one", "two\nthree\u2028", "last"]
+
+
 def test_a_fallback_names_the_model_that_went_on():
     hop = block(0, **{"type": "fallback", "from": {"model": "a"}, "to": {"model": "b"}})
     growing = message_of(start_event(), *hop, *end_events())
@@ -122,7 +138,6 @@ def test_nothing_is_finished_before_message_stop():
         text_events("x"),
         end_events(),
         [start_event(), delta(0, "text_delta", text="x")],
-        [start_event(), *text_events("x", index=1)],
         [start_event(), text_events("x")[0], delta(0, "text_delta", text=7), *end_events()],
         [start_event(), text_events("x")[0], delta(0, "text_delta")],
         [{"type": "message_start"}],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 
+import aiohttp
 import httpx2
 from anthropic import APIConnectionError
 
@@ -30,3 +31,20 @@ def test_a_certificate_that_is_not_trusted_ends_the_run_and_says_what_to_set():
 def test_a_handshake_that_breaks_may_work_the_next_time():
     failure = failure_of_exception(raised(ssl.SSLError("the peer reset the handshake")), now=0)
     assert (failure.kind, failure.retryable) == ("connection", True)
+
+
+def test_a_connection_that_was_closed_before_the_request_was_sent_costs_nothing():
+    failure = failure_of_exception(
+        raised(aiohttp.ClientConnectionResetError("Cannot write to closing transport")), now=0
+    )
+    assert (failure.kind, failure.retryable, failure.maybe_billed) == ("connection", True, False)
+    assert failure.message.startswith("the server closed the connection before the request was sent: ")
+
+
+def test_no_class_name_stands_for_words_where_there_are_some():
+    timeout = httpx2.ConnectTimeout("Connection timeout to host https://example.invalid")
+    timeout.__cause__ = TimeoutError()
+    error = APIConnectionError(request=httpx2.Request("POST", "https://example.invalid/v1/messages"))
+    error.__cause__ = timeout
+    failure = failure_of_exception(error, now=0)
+    assert failure.message == "no connection in time: Connection timeout to host https://example.invalid"
