@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from runner.claude.origin import service_of
 from runner.errors import Position, Problem, SpecError
@@ -25,6 +25,9 @@ from runner.prompts.plan_file import Unusable, read_notes
 from runner.records import Plan, Request
 from runner.spec.job import USUAL_CONCURRENCY, JobSpec
 from runner.spec.load import LoadOptions, load_job
+
+if TYPE_CHECKING:
+    from runner.models.estimate import PlanCost
 
 SERVICE = "anthropic"
 
@@ -86,6 +89,12 @@ class PlannedJob:
         return replace(
             self, plan=replace(self.plan, models=models, cache=cache_plan(self.job.cache, self.ledger.prefixes))
         )
+
+    def cost(self) -> PlanCost:
+        """What the plan may cost. Loads the price list, which takes a quarter of a second."""
+        from runner.prompts.plan_cost import plan_cost
+
+        return plan_cost(self.ledger, self.job)
 
     def save(self, path: Path) -> bool:
         """Keep the plan for the next process; False when that would not know whether it still holds.
@@ -154,7 +163,7 @@ def plan_job(
     """Load one spec and render all its requests. Raises SpecError with every problem found."""
     read = ReadEnvironment(env)
     job = load_job(spec, options.load, env=read)
-    options = replace(options, service=service_of(job.client, options.service, read))
+    options = replace(options, service=service_of(job.client, options.service, read, options.load.allow_hosts))
     chosen = chosen_digest([spec.resolve(), options], read)
     with ExitStack() as stack:
         spool = stdin if isinstance(stdin, Stdin) else stack.enter_context(Stdin(stdin))

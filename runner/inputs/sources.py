@@ -10,7 +10,6 @@ from typing import Final, TypeAlias
 from runner.errors import SpecError
 from runner.inputs.entry import Entry
 from runner.inputs.readers.csv_rows import read_csv, read_tsv
-from runner.inputs.readers.files import read_glob, read_paths
 from runner.inputs.readers.json_list import read_json
 from runner.inputs.readers.jsonl import read_jsonl
 from runner.inputs.readers.text_lines import read_text_lines
@@ -43,8 +42,12 @@ def entries(source: InputSource, *, confine: Confine, stamps: Stamps, stdin: Std
     if source.kind == "rows":
         return _inline(source)
     if source.kind == "glob":
+        from runner.inputs.readers.files import read_glob
+
         return read_glob(source, confine, stamps)
     if source.kind == "paths":
+        from runner.inputs.readers.files import read_paths
+
         return read_paths(source, confine, stamps, stdin)
     reader = _reader(source)
     return reader(_input_file(source, confine, stamps, stdin))

@@ -23,6 +23,11 @@ class Stdin:
         self._spool: Path | None = None
         self.cwd = cwd or Path.cwd()
 
+    @property
+    def used(self) -> bool:
+        """Whether anybody asked for it."""
+        return self._spool is not None
+
     def path(self) -> Path:
         """The temporary file that holds all of stdin; `close` deletes it. Raises OutputError when the disk is full."""
         if self._spool is None:

@@ -16,9 +16,6 @@ from runner.models.prices import Price, Rates
 from runner.models.usage import Tokens, usage_parts
 from runner.models.worst_case import MILLION, WEB_SEARCH
 
-BYTES_PER_TOKEN = 3.5
-"""A rough size of a token in UTF-8 JSON, between English prose (about 4) and code or newer tokenizers (about 3)."""
-
 
 def cost_usd(
     usage: Mapping[str, Any], model: str, prices: PriceTable = LIST_PRICES, *, refused_empty: bool = False
@@ -90,17 +87,27 @@ def _refused_empty(message: Mapping[str, Any]) -> bool:
     return all(block.get("type") == "fallback" for block in message.get("content") or ())
 
 
-def estimated_tokens(body_bytes: int) -> int:
-    """About how many input tokens a body of this size has."""
-    return round(body_bytes / BYTES_PER_TOKEN)
-
-
 def input_cost_usd(model: str, tokens: int, requests: int = 1, prices: PriceTable = LIST_PRICES) -> float | None:
     """What this many uncached input tokens cost, spread evenly over so many requests."""
     price = prices.price(model)
     if price is None:
         return None
     return float(tokens * price.rates(tokens // max(requests, 1)).input / MILLION)
+
+
+def reading_usd(model: str, tokens: int, prices: PriceTable = LIST_PRICES) -> float | None:
+    """What this many tokens cost when they are read from the cache; None without a known price."""
+    price = prices.price(model)
+    return None if price is None else float(tokens * price.base.cache_read / MILLION)
+
+
+def writing_usd(model: str, tokens: int, ttl: str = "5m", prices: PriceTable = LIST_PRICES) -> float | None:
+    """What this many tokens cost when they are written to the cache."""
+    price = prices.price(model)
+    if price is None:
+        return None
+    rate = price.base.cache_write_1h if ttl == "1h" else price.base.cache_write_5m
+    return float(tokens * rate / MILLION)
 
 
 def cache_saving_usd(usage: Mapping[str, Any], model: str, prices: PriceTable = LIST_PRICES) -> float | None:

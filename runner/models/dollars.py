@@ -14,8 +14,15 @@ def dollars(usd: float) -> str:
 
 def enough(usd: float) -> str:
     """The same, rounded up: an amount that covers it when it is typed as it stands."""
+    return dollars(rounded_up(usd))
+
+
+def rounded_up(usd: float) -> float:
+    """The amount that `enough` writes."""
+    if not usd:
+        return 0.0
     digits = 2 if usd >= 1 else _digits(usd)
-    return dollars(math.ceil(usd * 10**digits) / 10**digits) if usd else "$0"
+    return float(math.ceil(usd * 10**digits) / 10**digits)
 
 
 def _digits(usd: float) -> int:

@@ -1,18 +1,21 @@
 """The prices of one job: the dated list of `prices.py` with what the spec says over it. Frozen and passed along.
 
-A model that neither knows a price of is None, "unpriced", and never free.
+A model that neither knows a price of is None, "unpriced", and never free. Every job has a table; what knows of prices
+is loaded when one is asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from runner.models.prices import Price, Rates, price_of
 from runner.models.rules import family
+
+if TYPE_CHECKING:
+    from runner.models.prices import Price, Rates
 
 SOURCE: Final = "genai-prices"
 
@@ -35,6 +38,8 @@ class Override:
 
     def over(self, listed: Price | None) -> Price | None:
         """The listed price with this over it, for prompts of every length; None when too little is known."""
+        from runner.models.prices import Price, Rates
+
         if listed is not None:
             return Price(self._rates(listed.base), tuple((start, self._rates(tier)) for start, tier in listed.tiers))
         if self.input is None or self.output is None:
@@ -43,7 +48,7 @@ class Override:
         return Price(self._rates(Rates(self.input, self.output, **usual)))
 
     def _rates(self, rates: Rates) -> Rates:
-        return Rates(**{name: getattr(rates, name) if value is None else value for name, value in self._values()})
+        return replace(rates, **{name: value for name, value in self._values() if value is not None})
 
     def _values(self) -> list[tuple[str, Decimal | None]]:
         return [(field.name, getattr(self, field.name)) for field in fields(self)]
@@ -62,6 +67,8 @@ class PriceTable:
 
     def price(self, model: str) -> Price | None:
         """The price of a model, None when it is not known. An override counts for its dated ids too."""
+        from runner.models.prices import price_of
+
         listed = price_of(model, self.on)
         own = self._override(model) if self.overrides else None
         return listed if own is None else own.over(listed)

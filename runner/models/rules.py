@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 _PROVIDER = re.compile(r"^(?:.*\banthropic[./])?")
@@ -73,7 +73,7 @@ def known_models() -> tuple[str, ...]:
 
 @cache
 def _rules() -> Mapping[str, ModelRules]:
-    text = (files("runner.models") / "rules.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("rules.toml").read_text(encoding="utf-8")
     return {id: _read_rules(id, entry) for id, entry in tomllib.loads(text)["models"].items()}
 
 

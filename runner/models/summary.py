@@ -43,10 +43,11 @@ class Summary:
     total: requests of the plan. results: those with a result on disk; good: those with a good answer.
     finished: every request has a result and running again would not help. end: `complete`, `interrupted`, ….
     left: requests without a result; transient: failed ones that may succeed when the same command is run again.
-    cost_usd: what this run paid in all its sittings;
-    priced_usd: the part with a known price. maybe_billed: attempts sent whose outcome is unknown, and their
-    cost at reservation. cache_writes, cache_reads: requests that did; cache_audit: what should have been shared and
-    was not, a line each; cache_miss_reasons: what the API said when it was asked. seconds: of work in all sittings.
+    to_send: what running it again would send of an unfinished run; failed_to_send: those of them that have failed.
+    cost_usd: what this run paid in all its sittings; priced_usd: the part with a known price. maybe_billed: attempts
+    sent whose outcome is unknown, and their cost at reservation. assumed_usd: what was reserved for answers without a
+    known price. cache_writes, cache_reads: requests that did; cache_audit: what should have been shared and was not, a
+    line each; cache_miss_reasons: what the API said when it was asked. seconds: of work in all sittings.
     continued: whether there was an earlier sitting. checks: those the job has written.
     max_cost_usd: the cap on all sittings, None without one. limit: of the user's, the one that ended this sitting.
     reused: answers of another request; identical: those of them whose request is in this run; sent: requests that were
@@ -67,6 +68,8 @@ class Summary:
     continued: bool = False
     left: int = 0
     transient: int = 0
+    to_send: int = 0
+    failed_to_send: int = 0
     reused: int = 0
     identical: int = 0
     sent: int = 0
@@ -78,6 +81,7 @@ class Summary:
     unpriced_models: tuple[str, ...] = ()
     maybe_billed_attempts: int = 0
     maybe_billed_usd: float | None = 0.0
+    assumed_usd: float = 0.0
     overhead_requests: int = 0
     overhead_usd: float | None = 0.0
     cache_hit_rate: float | None = None
@@ -96,10 +100,10 @@ class Summary:
 
     @property
     def left_usd(self) -> float | None:
-        """What is left of the cap; what may have been billed counts as spent."""
+        """What is left of the cap; what may have been billed counts as spent, at what was reserved for it."""
         if self.max_cost_usd is None:
             return None
-        return max(0.0, self.max_cost_usd - self.priced_usd - (self.maybe_billed_usd or 0.0))
+        return max(0.0, self.max_cost_usd - self.priced_usd - (self.maybe_billed_usd or 0.0) - self.assumed_usd)
 
     @property
     def all_good(self) -> bool:

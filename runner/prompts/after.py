@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from runner.records import Json, Request
 from runner.spec.job import OutputSpec
+
+MOST_CONTINUATIONS: Final = 10
+"""Of one turn; what still pauses then is given up as truncated."""
+MOST_ASKED_AGAIN: Final = 2
+"""Of one turn; each is paid for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from runner.errors import Position, Problem, SpecError
 from runner.models.providers import PROVIDERS
 from runner.prompts.after import After, after_fields
+from runner.prompts.attached import Attached, attaches, too_long
 from runner.prompts.beside import Beside, beside
 from runner.prompts.body import body_of, is_static, names_of, rendered
 from runner.prompts.breakpoints import Breakpoints, Choose, Marked, unmarked
@@ -21,8 +22,6 @@ from runner.prompts.context import CellContext, cell_context
 from runner.prompts.fallbacks import asked_of, decided_fallbacks
 from runner.prompts.faults import FieldFault
 from runner.prompts.key import NotJson, json_bytes, key_and_parts
-from runner.prompts.media import MediaBlocks
-from runner.prompts.media_limits import too_long
 from runner.prompts.output import keyed
 from runner.prompts.problems import together
 from runner.prompts.turns import script_of, scripted
@@ -33,6 +32,7 @@ from runner.spec.lint_reuse import UNSAID
 from runner.spec.template import TemplateFailure
 
 if TYPE_CHECKING:
+    from runner.prompts.media import MediaBlocks
     from runner.spec.row_overrides import RowOverrides
 
 
@@ -92,7 +92,7 @@ class RequestBuilder:
         self._job = job
         self._breakpoints = Breakpoints(job.cache, choose)
         self._service = service
-        self._media = MediaBlocks(job)
+        self._media: MediaBlocks | None = None
         self._rules = RenderedRules(job)
         self._most = PROVIDERS[job.client.provider].max_body
         self._cells = [_ready(cell, service) for cell in job.cells]
@@ -150,7 +150,7 @@ class RequestBuilder:
             refused = self._rules.problems(cell.spec, fields, cell.supplied, changes.fields if changes else ())
             if refused:
                 raise _Unrenderable(list(refused))
-            fields, media = self._media.resolve(fields, row)
+            fields, media = self._attached(fields, row)
             if media.problems:
                 raise _Unrenderable(media.problems)
             body = body_of(fields)
@@ -180,6 +180,15 @@ class RequestBuilder:
         except NotJson as error:
             problem = Problem("template-error", f"the request cannot be written as JSON: {error}")
             return self._at_row(row, problem)
+
+    def _attached(self, fields: Mapping[str, Json], row: Row) -> tuple[Mapping[str, Json], Attached]:
+        if not attaches(fields):
+            return fields, Attached()
+        if self._media is None:
+            from runner.prompts.media import MediaBlocks  # most jobs have no files to look at
+
+            self._media = MediaBlocks(self._job)
+        return self._media.resolve(fields, row)
 
     def _request(self, n: int, row: Row, cell: CellSpec, repeat: int, body: _Body, changes: _Changes) -> Request:
         key, parts = key_and_parts(self._service, body.betas, body.asked, repeat)

@@ -1,19 +1,19 @@
 """What a plan says about prompt caching: what will be written and read, and warnings with what a mistake costs.
 
-Only what needs counts stands here; what the spec alone tells is `spec/lint_cache.py`'s. Token counts are estimates from
-text size. https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+Only what needs counts stands here; what the spec alone tells is `spec/lint_cache.py`'s, and what it comes to in dollars
+`cache_cost.py`'s, which is loaded with the first warning. Token counts are estimates from text size. https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from runner.errors import Problem
-from runner.models.caching import GREATEST_LEAST, least_tokens, reading_usd, writing_usd
-from runner.models.cost import estimated_tokens, input_cost_usd
+from runner.models.caching import GREATEST_LEAST, least_tokens
 from runner.models.price_table import PriceTable
+from runner.models.text_size import estimated_tokens
 from runner.prompts.prefix_ledger import PrefixLedger, Unshared
 from runner.records import CachePlan, Plan
 from runner.spec.job import CacheSpec, JobSpec
@@ -48,9 +48,12 @@ def row_variable(plan: Plan, cache: CacheSpec, prefixes: PrefixLedger, prices: P
     requests = sum(one.requests for one in alone)
     if requests < 2 or 2 * requests < plan.requests - plan.identical - plan.bad:
         return
+    from runner.prompts.cache_cost import once_usd, total_usd, uncached_usd
+
     names = _listed([f"`{{{{ {one.name} }}}}`" for one in cache.varying])
     tokens = sum(one.tokens for one in alone)
-    now, then = _sum(alone, lambda one: _uncached(one, prices)), _sum(alone, lambda one: _once(one, prices))
+    now = total_usd(alone, lambda one: uncached_usd(one, prices))
+    then = total_usd(alone, lambda one: once_usd(one, prices))
     cost = f": {_money(now)}" if now is not None else ""
     what = f"{names} makes the system prompt of {requests:,} requests one that no other shares; "
     what += f"about {tokens:,} tokens are paid in full{cost}"
@@ -68,8 +71,10 @@ def marked_alone(plan: Plan, cache: CacheSpec, prefixes: PrefixLedger, prices: P
     requests = sum(one.requests for one in alone)
     if requests < 2:
         return
+    from runner.prompts.cache_cost import extra_usd, total_usd
+
     ttl = "1h" if cache.ttl == "1h" else "5m"
-    lost = _sum(alone, lambda one: _extra(one, ttl, prices))
+    lost = total_usd(alone, lambda one: extra_usd(one, ttl, prices))
     cost = f", for about {_money(lost)} more than without caching" if lost is not None else ""
     what = f"{requests:,} requests have a marked prefix that no other request has: "
     what += f"each writes it and nobody reads it{cost}"
@@ -89,7 +94,9 @@ def automatic(plan: Plan, cache: CacheSpec, prefixes: PrefixLedger, prices: Pric
     long = [one for one in all_ if one.tokens / max(1, one.requests) >= least_tokens(one.model)[0]]
     if not long:
         return
-    lost = _sum(long, lambda one: _extra(one, ttl, prices))
+    from runner.prompts.cache_cost import extra_usd, total_usd
+
+    lost = total_usd(long, lambda one: extra_usd(one, ttl, prices))
     cost = f" and costs about {_money(lost)} more than without caching" if lost is not None else ""
     what = f"`automatic` has each of {sent:,} independent requests write its own whole text, which no other reads{cost}"
     step = "write `cache: shared`; `automatic` is for conversations that grow"
@@ -120,31 +127,7 @@ def nothing_to_warm_up(plan: Plan, cache: CacheSpec, prefixes: PrefixLedger, pri
 RULES = (row_variable, marked_alone, automatic, minimum_unknown, nothing_to_warm_up)
 
 
-# ---------------------------------------------------------------- money
-
-
-def _sum(alone: Sequence[Unshared], cost: Callable[[Unshared], float | None]) -> float | None:
-    """The sum over all models; None when one of them has no known price."""
-    parts = [cost(one) for one in alone]
-    return None if any(part is None for part in parts) else sum(part or 0.0 for part in parts)
-
-
-def _uncached(one: Unshared, prices: PriceTable) -> float | None:
-    return input_cost_usd(one.model, one.tokens, one.requests, prices)
-
-
-def _once(one: Unshared, prices: PriceTable) -> float | None:
-    """Written by the first request and read by the others."""
-    each = one.tokens // max(1, one.requests)
-    writing = writing_usd(one.model, each, prices=prices)
-    reading = reading_usd(one.model, each * (one.requests - 1), prices)
-    return None if writing is None or reading is None else writing + reading
-
-
-def _extra(one: Unshared, ttl: str, prices: PriceTable) -> float | None:
-    """What writing costs beyond plain input."""
-    writing, plain = writing_usd(one.model, one.tokens, ttl, prices), _uncached(one, prices)
-    return None if writing is None or plain is None else writing - plain
+# ---------------------------------------------------------------- words
 
 
 def _money(usd: float | None) -> str:

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from runner.prompts.key import PARTS
+from runner.prompts.key import PART_BYTES, PARTS
 from runner.prompts.plan import PlanLedger
 from runner.records import Json
 
@@ -119,8 +119,10 @@ def compare(
     first: dict[str, list[Change]] = {"new": [], "changed": []}
     settled = bytearray(ledger.total)
     still_there, hidden = 0, False
+    told = newest is not None and newest.whole and goes_on is None
+    same = newest is not None and newest.same
     for batch in _batches(_asked(ledger, cells, repeat)):
-        for one, kind, parts, run in _judged(batch, before, reuse, answered):
+        for one, kind, parts, run in _judged(batch, before, reuse, answered, every_run=told and not same):
             counts[kind] += 1
             settled[one.n] = kind in ("reused", "answered")
             still_there += newest is not None and newest.had(run)
@@ -129,7 +131,7 @@ def compare(
                 why[parts] += 1
             if kind in first and len(first[kind]) < MOST_NAMED:
                 first[kind].append(Change(*one.name, parts))
-    told = newest is not None and newest.whole and goes_on is None and not hidden
+    gone = 0 if same else newest.requests - still_there if newest is not None and not hidden else None
     return (
         Changes(
             **counts,
@@ -137,21 +139,20 @@ def compare(
             first_new=first["new"],
             first_changed=first["changed"],
             newest=newest,
-            gone=newest.requests - still_there if newest is not None and told else None,
+            gone=gone if told else None,
             goes_on=goes_on,
         ),
         settled,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A request of the plan. parts: as the ledger keeps them, in the order of PARTS."""
 
     n: int
     name: Named
     key: bytes
-    parts: Sequence[str]
+    parts: bytes
     first: bool
 
 
@@ -168,20 +169,22 @@ def _batches(asked: Iterable[_Asked]) -> Iterator[list[_Asked]]:
 
 
 def _judged(
-    batch: Sequence[_Asked], before: Before, reuse: bool, answered: Callable[[int], int]
+    batch: Sequence[_Asked], before: Before, reuse: bool, answered: Callable[[int], int], *, every_run: bool
 ) -> Iterator[tuple[_Asked, Kind, tuple[str, ...], str | None]]:
     """Each request with what becomes of it, which of its parts changed, and the newest run that had it.
 
-    Nothing is looked up for those that the run that goes on has answered.
+    Nothing is looked up for those that the run that goes on has answered. every_run: tell the run of those whose answer
+    is known, too.
     """
     left = [one for one in batch if not answered(one.n)]
     known = before.known([one.key for one in left]) if reuse and left else ()
-    runs = dict(zip([one.n for one in left], before.runs_of([one.name for one in left]), strict=True)) if left else {}
+    had = left if every_run else [one for one in left if one.key not in known]
+    runs = dict(zip([one.n for one in had], before.runs_of([one.name for one in had]), strict=True)) if had else {}
     for one in batch:
         run = runs.get(one.n)
         if not one.first:
             yield one, "identical", (), run
-        elif one.n not in runs:
+        elif answered(one.n):
             yield one, "answered", (), run
         elif one.key in known:
             yield one, "reused", (), run
@@ -198,4 +201,5 @@ def _against(one: _Asked, had: tuple[str, Mapping[str, str]] | None) -> tuple[Ki
         return "again", ()
     if not parts:  # the line is from before parts were written down
         return "changed", ()
-    return "changed", tuple(part for part, now in zip(PARTS, one.parts, strict=True) if parts.get(part) != now)
+    today = one.parts.hex(" ", PART_BYTES).split(" ")
+    return "changed", tuple(part for part, now in zip(PARTS, today, strict=True) if parts.get(part) != now)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from runner.models.cost import BYTES_PER_TOKEN
+from runner.models.text_size import BYTES_PER_TOKEN
 from runner.prompts.breakpoints import prefix_hash
 from runner.prompts.media_body import whole_body
 from runner.prompts.plan_cost import Counted

@@ -5,12 +5,13 @@ The bound of a plan rests on it. No reservation does: each call is reserved by i
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from runner.models.worst_case import Course, Sum
-from runner.prompts.after import After
-from runner.prompts.follow import MOST_ASKED_AGAIN, MOST_CONTINUATIONS
+from runner.prompts.after import MOST_ASKED_AGAIN, MOST_CONTINUATIONS, After
 from runner.records import Request
+
+if TYPE_CHECKING:
+    from runner.models.worst_case import Course
 
 COMPLAINT_TOKENS: Final = 4_000
 """What the message that asks again is reckoned to have at most: a list of what a schema forbids in one reply."""
@@ -55,6 +56,8 @@ def course_of(follows: Follows) -> Course:
     Each call reads what was said before: after j calls that is j replies, the texts of the turns so far, and a
     complaint for each time that it was asked again.
     """
+    from runner.models.worst_case import Course, Sum  # loads what knows of prices
+
     turns, calls, asks = follows.turns, follows.calls, follows.asks
     earlier_turns = turns * (turns - 1) // 2
     others = follows.pauses + follows.doubles

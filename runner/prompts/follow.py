@@ -7,10 +7,9 @@ Pure: the same request and calls give the same bytes. Every kind of call is boun
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from runner.errors import SpecError
-from runner.prompts.after import NOTHING, After, after_of
+from runner.prompts.after import MOST_ASKED_AGAIN, MOST_CONTINUATIONS, NOTHING, After, after_of
 from runner.prompts.conversation import checked, conversation_of, doubled, next_body
 from runner.prompts.faults import FieldFault
 from runner.prompts.key import NotJson
@@ -18,11 +17,6 @@ from runner.prompts.replies import of_this_turn, said, whole_reply
 from runner.prompts.stop_reasons import pauses, status_of
 from runner.records import Call, Failure, NextCall, Purpose, Request
 from runner.spec.template import TemplateFailure
-
-MOST_CONTINUATIONS: Final = 10
-"""Of one turn; what still pauses then is given up as truncated."""
-MOST_ASKED_AGAIN: Final = 2
-"""Of one turn; each is paid for."""
 
 
 def follow(request: Request, calls: Sequence[Call]) -> NextCall | None:

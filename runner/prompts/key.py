@@ -45,15 +45,13 @@ def canonical_json(value: Json) -> bytes:
     return _dumps(value, orjson.OPT_SORT_KEYS)
 
 
-def request_key(service: str, betas: Collection[str], body: Mapping[str, Json], repeat: int) -> str:
-    """64 hex digits. service: `anthropic`, or that and the origin of another base_url. Raises NotJson."""
-    return key_and_parts(service, betas, body, repeat)[0]
-
-
 def key_and_parts(
     service: str, betas: Collection[str], body: Mapping[str, Json], repeat: int
 ) -> tuple[str, dict[str, str]]:
-    """The key, and a hash of 12 hex digits of each of `PARTS`. Raises NotJson."""
+    """The key in 64 hex digits, and a hash of 12 of each of `PARTS`. Raises NotJson.
+
+    service: `anthropic`, or that and the origin of another base_url.
+    """
     asked = {name: value for name, value in body.items() if name not in _NOT_ASKED}
     if asked.get("fallbacks") == "default":  # what a spec asks that says nothing of fallbacks
         del asked["fallbacks"]

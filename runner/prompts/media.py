@@ -9,7 +9,7 @@ Blocks: `types/image_block_param.py`, `document_block_param.py`, `search_result_
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from runner.errors import Position, Problem, SpecError
 from runner.models.providers import PROVIDERS
 from runner.models.terms import PAGES
 from runner.prompts import media_limits
+from runner.prompts.attached import Attached
 from runner.prompts.media_data import data_block
 from runner.prompts.media_source import FILE
 from runner.records import AttachedFile, Json, Row
@@ -32,22 +33,6 @@ from runner.spec.paths import read_text
 
 UNKNOWN_PAGES_TOKENS: Final = 100_000
 """What a document behind a URL or a file id may cost: a guess, nothing is known of it."""
-
-
-@dataclass
-class Attached:
-    """What attachments amount to, as it grows. blocks: in order, images and documents alike; places: of each.
-
-    tokens: what they may cost at most, without what the body says in text. unbounded: of which of them that is a guess.
-    """
-
-    blocks: list[dict[str, Json]] = field(default_factory=list)
-    places: list[Position | None] = field(default_factory=list)
-    files: dict[str, AttachedFile] = field(default_factory=dict)
-    seen: list[tuple[MediaFile, Position | None, bool]] = field(default_factory=list)
-    tokens: int = 0
-    unbounded: tuple[str, ...] = ()
-    problems: list[Problem] = field(default_factory=list)
 
 
 class MediaBlocks:
@@ -67,7 +52,7 @@ class MediaBlocks:
         made = dict(fields)
         if "attachments" in fields:
             made["attachments"] = self._blocks(fields["attachments"], row, attached, "attachments")
-        if any(isinstance(message["content"], list) for message in fields.get("messages", ())):
+        if "messages" in fields:
             made["messages"] = [
                 self._message(message, row, attached, f"messages[{i}].content")
                 for i, message in enumerate(fields["messages"])

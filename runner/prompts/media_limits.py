@@ -12,16 +12,14 @@ from typing import Any
 
 from runner.errors import Position, Problem
 from runner.models.rules import rule_for
-from runner.spec.media_file import MAX_BODY, MAX_IMAGE_BASE64, MAX_PAGES, MediaFile
+from runner.prompts.attached import Seen
+from runner.spec.media_file import MAX_IMAGE_BASE64, MAX_PAGES
 
 MAX_IMAGES = MAX_PAGES
 MAX_OF_SMALL_WINDOWS = 100
 SMALL_WINDOW = 200_000
 MANY_IMAGES = 20
 MAX_SIDE_OF_MANY = 2000
-
-Seen = Sequence[tuple[MediaFile, Position | None, bool]]
-"""(file, where it was attached, whether it is uploaded)."""
 
 Places = Sequence[Position | None]
 """Where each of the blocks was attached."""
@@ -30,19 +28,6 @@ Places = Sequence[Position | None]
 def problems_of(blocks: Sequence[Mapping[str, Any]], places: Places, seen: Seen, model: str = "") -> list[Problem]:
     """Everything that the API would refuse. blocks: all images and documents of a request, in order."""
     return [*_too_large(seen), *_too_many(blocks, places, seen, model), *_cited_in_part(blocks, places)]
-
-
-def too_long(size: int, seen: Seen, most: int = MAX_BODY) -> Problem | None:
-    """The problem of a body that is too large with its files. size: bytes without them; most: what the provider takes.
-
-    https://platform.claude.com/docs/en/api/overview#request-size-limits
-    """
-    size += sum(file.base64_size for file, _, upload in seen if not upload)
-    if size <= most:
-        return None
-    what = f"the request has {-(-size // 2**20)} MB; it may have {most // 2**20} MB"
-    step = "attach files with `upload: true`, or spread them over several rows" if seen else "send less text"
-    return Problem("request-too-large", what, seen[0][1] if seen else None, next=step)
 
 
 def _too_large(seen: Seen) -> Iterator[Problem]:

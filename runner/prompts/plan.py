@@ -8,52 +8,29 @@ for; nothing here renders.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from runner.errors import OutputError, Position, Problem
-from runner.models.cost import BYTES_PER_TOKEN
-from runner.models.worst_case import Group, Leg
+from runner.models.text_size import BYTES_PER_TOKEN
 from runner.prompts.courses import Follows, follows_of
 from runner.prompts.fallbacks import has_fallbacks
-from runner.prompts.key import PART_BYTES, canonical_json
+from runner.prompts.key import canonical_json
 from runner.prompts.plan_file import Unusable, plan_from_json, plan_to_json, read_copy, write_copy
+from runner.prompts.plan_repeats import duplicate_ids, find_identical
 from runner.prompts.plan_sizes import SENT, Cached, Single, Size, bound, cached, extreme, sample, sizes
+from runner.prompts.plan_tables import Numbered, create_tables, temporary_database, temporary_space
 from runner.prompts.prefix_ledger import PrefixLedger
 from runner.prompts.problems import ProblemList
-from runner.records import Json, ModelPlan, Plan, Request, Source, Terms
+from runner.records import Json, ModelPlan, Plan, Request, Terms
+
+if TYPE_CHECKING:
+    from runner.models.worst_case import Group, Leg
 
 _BATCH: Final = 2000
-_SETTINGS: Final = """
-PRAGMA page_size = 8192;
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-PRAGMA locking_mode = EXCLUSIVE;
-PRAGMA temp_store = FILE;
-PRAGMA cache_size = -4096;
-"""
-_TABLES: Final = """
-CREATE TABLE request (
-  n INTEGER PRIMARY KEY, id TEXT, key BLOB, model INTEGER, max_tokens INTEGER, bytes INTEGER, file INTEGER,
-  line INTEGER, most INTEGER, terms INTEGER, follows INTEGER, parts BLOB
-);
-CREATE TABLE identical (n INTEGER PRIMARY KEY, first INTEGER);
-"""
-_LEFT_OUT: Final = "CREATE TEMP TABLE left_out (n INTEGER PRIMARY KEY)"  # of this process: no copy has it
 _INSERT: Final = "INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_DUPLICATE_IDS: Final = """
-SELECT id, min(n), max(n), count(*) FROM request WHERE n % :per_row = 0 GROUP BY id HAVING count(*) > 1
-ORDER BY min(n) LIMIT :most
-"""
-_IDENTICAL: Final = """
-INSERT INTO identical SELECT n, first FROM (
-  SELECT n, min(n) OVER (PARTITION BY key) AS first FROM request WHERE key != x''
-) WHERE n > first
-"""
 _ASKED: Final = """
 SELECT n, id, key, parts, first FROM request LEFT JOIN identical USING (n) WHERE key != x'' ORDER BY n
 """
@@ -67,16 +44,15 @@ class PlanLedger:
 
     def __init__(self) -> None:
         self._open()
-        self._db.executescript(_TABLES)
+        create_tables(self._db)
         self.prefixes = PrefixLedger(self._db)
 
     def _open(self) -> None:
-        self._db = sqlite3.connect("", isolation_level=None)  # "" is a private temporary file
-        self._db.executescript(_SETTINGS + _LEFT_OUT)
-        self._models = _Numbered()
-        self._terms = _Numbered()
-        self._follows = _Numbered()
-        self._files = _Numbered()
+        self._db = temporary_database()
+        self._models = Numbered()
+        self._terms = Numbered()
+        self._follows = Numbered()
+        self._files = Numbered()
         self._identical = 0
         self.attached = False
 
@@ -127,7 +103,7 @@ class PlanLedger:
         cells, repeat: requests a row = cells times repeat. ttl, concurrency: what a cached prefix's life depends on.
         Problems are values in the plan, errors first. Raises OutputError when the temporary file cannot be written.
         """
-        with _temporary_space():
+        with temporary_space():
             return self._add(requests, cells, repeat, ttl, concurrency)
 
     def _add(self, requests: Iterable[Request], cells: int, repeat: int, ttl: str, concurrency: int) -> Plan:
@@ -147,11 +123,11 @@ class PlanLedger:
                     self.attached = True
                 if request.problem is not None:
                     problems.add(request.problem)
-        self._find_identical()
+        self._identical = find_identical(self._db)
         self.prefixes.count(ttl=ttl, concurrency=concurrency)
         self._db.execute("COMMIT")
         per_row = max(1, cells * repeat)
-        for problem in self._duplicate_ids(per_row, problems.room):
+        for problem in duplicate_ids(self._db, self._files, per_row, problems.room):
             problems.add(problem)
         return Plan(
             hash=digest.hexdigest(),
@@ -191,17 +167,20 @@ class PlanLedger:
 
         Gives what is left, by model. It does not touch the plan's hash: the plan is the same, only less of it is sent.
         """
-        with _temporary_space():
+        with temporary_space():
             self._db.execute("BEGIN")
             self._db.executemany("INSERT OR IGNORE INTO left_out VALUES (?)", ((n,) for n in numbers))
             self.prefixes.count_again()
             self._db.execute("COMMIT")
             return self._model_plans()
 
-    def asked(self) -> Iterator[tuple[int, str, bytes, Sequence[str], bool]]:
-        """(n, id, key, hashes of its parts, whether it is the first of identical ones) of all that can be sent."""
+    def asked(self) -> Iterator[tuple[int, str, bytes, bytes, bool]]:
+        """(n, id, key, hashes of its parts, whether it is the first of identical ones) of all that can be sent.
+
+        The hashes have `key.PART_BYTES` each.
+        """
         for n, id, key, parts, first in self._db.execute(_ASKED):
-            yield n, id, key, parts.hex(" ", PART_BYTES).split(" "), first is None
+            yield n, id, key, parts, first is None
 
     def sizes(self) -> list[Size]:
         """How large the requests are that will be sent, by model, terms and follows, in the order of first use."""
@@ -251,57 +230,7 @@ class PlanLedger:
     def _one(self, query: str) -> int:
         return int(self._db.execute(query).fetchone()[0])
 
-    def _find_identical(self) -> None:
-        self._identical = self._db.execute(_IDENTICAL).rowcount
-
-    def _duplicate_ids(self, per_row: int, most: int) -> Iterator[Problem]:
-        """One problem an id, named with its first and its last place."""
-        for id, first, last, times in self._db.execute(_DUPLICATE_IDS, {"per_row": per_row, "most": most}).fetchall():
-            yield _duplicate_id(id, self._source(first), self._source(last), times)
-
-    def _source(self, n: int) -> Source:
-        file, line = self._db.execute("SELECT file, line FROM request WHERE n = ?", (n,)).fetchone()
-        return Source(self._files[file], line)
-
-
-@contextmanager
-def _temporary_space() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise OutputError(
-            f"the plan's temporary file could not be written: {error}",
-            next="Free some space where temporary files lie, or name another folder in TMPDIR (on Windows TMP).",
-        ) from error
-
-
-class _Numbered:
-    """Small numbers for values that repeat: cells, models, files."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[Any, int] = {}
-        self.values: list[Any] = []
-
-    def number(self, name: Any, value: Any) -> int:
-        number = self._numbers.setdefault(name, len(self.values))
-        if number == len(self.values):
-            self.values.append(value)
-        return number
-
-    def __getitem__(self, number: int) -> Any:
-        return self.values[number]
-
 
 def _identity(request: Request) -> bytes:
     """What the plan's hash is made of: id, cell, repeat and key, a line each request."""
     return canonical_json([request.id, request.cell, request.repeat, request.key]) + b"\n"
-
-
-def _duplicate_id(id: str, first: Source, last: Source, times: int) -> Problem:
-    places = f"at {first} and at {last}" if times == 2 else f"{times} times, first at {first}, last at {last}"
-    return Problem(
-        "duplicate-id",
-        f"the id `{id[:200]}` stands {places}",
-        Position(last.file, last.line or 0),
-        next="make ids unique: name another column with `id:`, or count the rows with `id: '#'`",
-    )

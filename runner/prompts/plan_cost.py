@@ -13,11 +13,12 @@ from typing import Final
 
 from runner.models.estimate import Part, PlanCost, Sizes, model_cost
 from runner.models.price_table import PriceTable
+from runner.models.text_size import estimated_tokens
 from runner.models.worst_case import course_usd
 from runner.prompts.cap import budgeted
 from runner.prompts.courses import course_of
 from runner.prompts.plan import PlanLedger
-from runner.prompts.plan_sizes import Cached, Size, tokens_of
+from runner.prompts.plan_sizes import Cached, Size
 from runner.spec.job import CacheSpec, JobSpec
 
 _NOTHING: Final = Cached(0, 0, 0, 0)
@@ -82,11 +83,11 @@ def most_usd(ledger: PlanLedger, sizes: Sequence[Size], prices: PriceTable) -> f
 
 def _sizes(sizes: Sequence[Size], cache: CacheSpec, cached: Cached, ttl: str, known: Known) -> Sizes:
     model = sizes[0].model
-    guessed = sum(tokens_of(size.bytes) for size in sizes)
+    guessed = sum(estimated_tokens(size.bytes) for size in sizes)
     counted = known.counted.get(model)
     scale = counted.tokens / guessed if counted and guessed else 1.0
     parts = tuple(
-        Part(size.requests, tokens_of(size.bytes) * scale, size.max_tokens, size.terms.factor) for size in sizes
+        Part(size.requests, estimated_tokens(size.bytes) * scale, size.max_tokens, size.terms.factor) for size in sizes
     )
     written, read = float(cached.written_tokens), float(cached.read_tokens)
     if cache.mode == "automatic":  # every request writes its own text

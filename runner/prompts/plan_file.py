@@ -18,7 +18,7 @@ import orjson
 from runner.errors import Position, Problem
 from runner.records import Json, ModelPlan, Plan
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raise it with every change of the plan's tables, and of what is noted beside them."""
 
 

@@ -10,13 +10,15 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from random import Random
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from runner.models.cost import BYTES_PER_TOKEN
 from runner.models.rules import rule_for
-from runner.models.worst_case import Group, Leg, Sum
+from runner.models.text_size import estimated_tokens
 from runner.prompts.courses import Follows
 from runner.records import Terms
+
+if TYPE_CHECKING:
+    from runner.models.worst_case import Group, Leg, Sum
 
 Item = TypeVar("Item")
 SENT: Final = "key != x'' AND n NOT IN (SELECT n FROM identical) AND n NOT IN (SELECT n FROM left_out)"
@@ -86,6 +88,8 @@ def sizes(db: sqlite3.Connection, models: Any, terms: Any, follows: Any) -> list
 
 def bound(db: sqlite3.Connection, size: Size, leg: Leg) -> Iterator[tuple[Group, int]]:
     """The requests in groups, none of which lies on both sides of a price tier, with a length on the same side."""
+    from runner.models.worst_case import Group  # loads what knows of prices
+
     written = f"max({_written(size)}, {leg.at_least})"
     longest = _sql(leg.longest, written)
     query = _GROUP.format(
@@ -121,7 +125,7 @@ def extreme(db: sqlite3.Connection, size: Size, weights: tuple[float, float], *,
 def cached(db: sqlite3.Connection) -> dict[str, Cached]:
     found = {}
     for model, prefixes, uses, written, used in db.execute(_CACHED).fetchall():
-        found[model] = Cached(prefixes, uses, tokens_of(written), tokens_of(used - written))
+        found[model] = Cached(prefixes, uses, estimated_tokens(written), estimated_tokens(used - written))
     return found
 
 
@@ -140,7 +144,3 @@ def reservoir(items: Iterable[Item], most: int, below: Callable[[int], int]) -> 
         elif (place := below(seen + 1)) < most:
             kept[place] = item
     return kept
-
-
-def tokens_of(size: int) -> int:
-    return round(size / BYTES_PER_TOKEN)

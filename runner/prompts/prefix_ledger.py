@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from runner.models.caching import BYTES_PER_TOKEN
+from runner.models.text_size import BYTES_PER_TOKEN
 from runner.prompts.breakpoints import Choice
 from runner.records import PrefixEnd, Request
 

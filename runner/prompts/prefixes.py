@@ -12,7 +12,8 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any, Final
 
-from runner.models.caching import BYTES_PER_TOKEN, least_tokens
+from runner.models.caching import least_tokens
+from runner.models.text_size import BYTES_PER_TOKEN
 from runner.prompts.key import canonical_json
 from runner.prompts.media_source import FILE
 from runner.records import Json, PrefixEnd

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
+from decimal import Decimal
 
 from runner.records import Json
 from runner.spec.job import Checks
@@ -13,7 +13,7 @@ def checks_spec(tree: Sequence[Mapping[str, Json]] | None) -> Checks:
     """The checks of a job; the built-in one, that every answer is good, when it has none."""
     if tree is None:
         return Checks()
-    return Checks(Fraction(str(tree[0]["ok"]).strip(">=% ")), tuple(tree))
+    return Checks(Decimal(str(tree[0]["ok"]).strip(">=% ")), tuple(tree))
 
 
 def checks_problems(tree: Sequence[Mapping[str, Json]], report: Callable[..., None]) -> None:

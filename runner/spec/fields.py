@@ -18,7 +18,6 @@ from runner.spec.caching import control_of, marked_text
 from runner.spec.document import Path
 from runner.spec.gather import Gathered
 from runner.spec.job import REQUEST_FIELDS
-from runner.spec.output import compile_output
 from runner.spec.params import NEVER_TEMPLATES, normal_fallbacks, normal_mcp_servers
 from runner.spec.template import Templates
 from runner.spec.turns import compile_turns
@@ -110,6 +109,8 @@ def compile_field(name: str, value: Json, path: Path, compiler: Compiler) -> Fie
     if name == "attachments":
         return Field(compile_attachments(value, path, compiler), path)
     if name == "output":
+        from runner.spec.output import compile_output  # what knows of JSON Schemas; many jobs have none
+
         return Field(compile_output(value, path, compiler.gathered), path)
     if name == "turns":
         return Field(compile_turns(value, path, compiler, _content), path)

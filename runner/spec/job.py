@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -190,7 +190,7 @@ class Checks:
     written: as the author wrote them, None when nothing was written.
     """
 
-    ok: Fraction = Fraction(100)
+    ok: Decimal = Decimal(100)
     written: tuple[Mapping[str, Json], ...] | None = None
 
     def passed(self, good: int, total: int) -> bool:

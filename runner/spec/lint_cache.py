@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from runner.errors import Problem
-from runner.models.caching import BYTES_PER_TOKEN, least_tokens
+from runner.models.caching import least_tokens
+from runner.models.text_size import BYTES_PER_TOKEN
 from runner.spec.caching import OWN_NAMES, marks_in, place_of, shown_name, templates_in
 from runner.spec.lint_facts import CellFacts
 from runner.spec.template import Template

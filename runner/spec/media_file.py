@@ -2,7 +2,7 @@
 
 Reads files that `Confine` let through and keeps none of them: at most a bounded number of findings, by path, size and
 time of change. Limits: https://platform.claude.com/docs/en/build-with-claude/vision#general-limits (an image: 10 MB as
-base64, 8000 px a side), …/pdf-support (600 pages, no password), …/files (500 MB), …/api/overview#request-size-limits.
+base64, 8000 px a side), …/pdf-support (600 pages, no password), …/files (500 MB).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from runner.errors import Position, Problem, SpecError
 from runner.spec import media
 from runner.spec.pdf_pages import is_locked, page_count
 
-MAX_BODY: Final = 32 * 1024 * 1024
 MAX_IMAGE_BASE64: Final = 10 * 1024 * 1024
 MAX_UPLOAD: Final = 500 * 1024 * 1024
 MAX_SIDE: Final = 8000

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from runner.errors import Problem
 from runner.records import Json
 from runner.spec.document import Document, path_text
-from runner.spec.explain import explain
-from runner.spec.found import Found
 
 if TYPE_CHECKING:
+    from jsonschema import ValidationError
     from jsonschema.protocols import Validator
+
+    from runner.spec.found import Found
 
 _HERE = Path(__file__).resolve().parent
 _PLACES = (_HERE.parent / "schemas", _HERE.parent.parent / "schemas")  # in a wheel; beside runner/ in a checkout
@@ -40,8 +41,7 @@ def _text_in(places: Iterable[Path], name: str) -> str:
 
 def check_tree(doc: Document) -> list[Problem]:
     """Everything in the document that the job schema does not allow, in the order of the text."""
-    found = explain(_job_validator().iter_errors(doc.value), _job_schema())
-    problems = [_problem(one, doc) for one in found]
+    problems = [_problem(one, doc) for one in _explained(_job_validator(), doc.value, _job_schema())]
     return sorted(problems, key=lambda problem: (problem.where is None, problem.where))
 
 
@@ -64,8 +64,18 @@ def _check_short(name: str, _type: str, value: Json) -> str | None:
 
 
 def _check(name: str, value: Json) -> str | None:
-    found = explain(_field_validator(name).iter_errors(value), _rendered_schema(), at=(name,))
+    found = _explained(_field_validator(name), value, _rendered_schema(), at=(name,))
     return "; ".join(map(str, found)) or None
+
+
+def _explained(validator: Validator, value: Json, schema: Mapping[str, Any], at: tuple[str, ...] = ()) -> list[Found]:
+    """What is wrong with the value; most have nothing to be explained."""
+    errors: list[ValidationError] = list(validator.iter_errors(value))
+    if not errors:
+        return []
+    from runner.spec.explain import explain
+
+    return explain(errors, schema, at=at)
 
 
 def _is_text(value: Json) -> bool:

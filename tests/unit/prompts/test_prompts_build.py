@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from request_key import request_key
 from syrupy.assertion import SnapshotAssertion
 
 from runner.errors import Position, Problem, SpecError
 from runner.prompts.build import RequestBuilder
-from runner.prompts.key import request_key
 from runner.prompts.problems import SeveralProblems
 from runner.records import Request, RetryPolicy, Row, Source
 from runner.spec.job import JobSpec

@@ -23,16 +23,21 @@ def request(n: int, text: str, **changes: Any) -> Request:
 
 @dataclass
 class Runs:
-    """Earlier runs by hand. asked: id → (run, request as it was); answered: keys. looked_up: what `had` was asked."""
+    """Earlier runs by hand. asked: id → (run, request as it was); answered: keys.
+
+    named, looked_up: what `runs_of` and `had` were asked.
+    """
 
     asked: Mapping[str, tuple[str, Request]] = field(default_factory=dict)
     answered: frozenset[bytes] = frozenset()
+    named: list[str] = field(default_factory=list)
     looked_up: list[str] = field(default_factory=list)
 
     def known(self, keys: Sequence[bytes]) -> Collection[bytes]:
         return self.answered & {*keys}
 
     def runs_of(self, names: Sequence[Named]) -> Sequence[str | None]:
+        self.named += [id for id, _, _ in names]
         return [self.asked[id][0] if id in self.asked else None for id, _, _ in names]
 
     def had(self, id: str, cell: Mapping[str, Any], repeat: int) -> tuple[str, Mapping[str, str]] | None:
@@ -112,6 +117,15 @@ def test_reused_and_new_requests_cost_no_look_at_their_line() -> None:
     assert before.looked_up == []
 
 
+def test_of_the_same_plan_nothing_is_gone_and_only_what_is_sent_is_looked_up_by_name() -> None:
+    before = runs(request(0, "x"), request(1, "y"), unanswered=["r1"])
+    newest = Newest("1", 2, whole=True, same=True, finished=True)
+    with ledger_of(request(0, "x"), request(1, "y")) as ledger:
+        changes, _ = compare(ledger, [{}], 1, before, answered=lambda n: False, newest=newest)
+    assert (changes.reused, changes.again, changes.gone) == (1, 1, 0)
+    assert before.named == ["r1"]
+
+
 def test_cell_and_repeat_follow_from_the_place() -> None:
     cells = [{"model": "a"}, {"model": "b"}]
     plan = [request(n, f"{n}", id=f"r{n // 4}") for n in range(8)]
@@ -125,14 +139,14 @@ def test_cell_and_repeat_follow_from_the_place() -> None:
 
 
 def test_what_a_retry_took_over_is_not_gone() -> None:
-    newest = Newest("1", 2, whole=True, same=True, finished=True, retries=["2"])
+    newest = Newest("1", 2, whole=True, same=False, finished=True, retries=["2"])
     with ledger_of(request(0, "x")) as ledger:
         changes, _ = compare(ledger, [{}], 1, runs(request(0, "x"), run="2"), answered=lambda n: False, newest=newest)
     assert changes.gone == 1
 
 
 def test_what_is_gone_is_not_told_where_a_later_run_hides_it() -> None:
-    newest = Newest("1", 2, whole=True, same=True, finished=True, retries=["2"])
+    newest = Newest("1", 2, whole=True, same=False, finished=True, retries=["2"])
     with ledger_of(request(0, "x")) as ledger:
         changes, _ = compare(ledger, [{}], 1, runs(request(0, "x"), run="3"), answered=lambda n: False, newest=newest)
     assert changes.gone is None

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from request_key import request_key
 
 from runner.prompts.build import RequestBuilder
-from runner.prompts.key import request_key
 from runner.records import Request, Row
 from runner.spec.job import JobSpec
 

@@ -9,8 +9,8 @@ from follow_requests import bodies, call, message, played, request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.prompts.after import After
-from runner.prompts.follow import MOST_ASKED_AGAIN, MOST_CONTINUATIONS, follow
+from runner.prompts.after import MOST_ASKED_AGAIN, MOST_CONTINUATIONS, After
+from runner.prompts.follow import follow
 from runner.prompts.judge import judge
 from runner.prompts.stop_reasons import STATUS_OF
 from runner.records import Call

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from request_key import request_key
 
-from runner.prompts.key import PARTS, NotJson, canonical_json, json_bytes, key_and_parts, request_key
+from runner.prompts.key import PARTS, NotJson, canonical_json, json_bytes, key_and_parts
 
 BODY: dict[str, Any] = {
     "model": "claude-opus-5-5",

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from runner.errors import Position, SpecError
+from runner.models.providers import PROVIDERS
 from runner.prompts.build import RequestBuilder
 from runner.prompts.media_body import whole_body
 from runner.prompts.plan import PlanLedger
 from runner.records import Request, Row, Source
 from runner.spec.job import ClientSpec, JobSpec, Reuse, RunSpec
-from runner.spec.media_file import MAX_BODY
 
 AT = Position("job.yaml", 4, 1)
 JobMaker = Callable[..., JobSpec]
@@ -250,7 +250,7 @@ def test_at_most_600_pages_together(job: Callable[..., JobSpec], tmp_path: Path)
 
 
 def test_a_body_of_more_than_32_mb(job: Callable[..., JobSpec], tmp_path: Path) -> None:
-    (tmp_path / "half.pdf").write_bytes(b"%PDF-1.4\n" + bytes(MAX_BODY // 2))
+    (tmp_path / "half.pdf").write_bytes(b"%PDF-1.4\n" + bytes(PROVIDERS["anthropic"].max_body // 2))
     assert "43 MB; it may have 32 MB" in problem_of(job(*[{"path": "half.pdf"}] * 2)).what
     assert key_of(job(*[{"path": "half.pdf", "upload": True}] * 2))
 

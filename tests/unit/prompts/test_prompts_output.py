@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from request_key import request_key
 
 from runner.prompts.body import body_of
-from runner.prompts.key import request_key
 from runner.prompts.output import Checked, OutputSpec, check_reply, keyed, output_format
 
 SCHEMA = {

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from request_key import request_key
 
 from runner.prompts.breakpoints import Breakpoints, prefix_hash, unmarked
 from runner.prompts.build import RequestBuilder
 from runner.prompts.cache_advice import with_cache
-from runner.prompts.key import request_key
 from runner.prompts.plan import PlanLedger
 from runner.prompts.prefixes import Prefixes
 from runner.records import Plan, PrefixEnd, Request, Row

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from runner.errors import Problem, SpecError
-from runner.models.caching import ASSUMED_LEAST, BYTES_PER_TOKEN, least_tokens
+from runner.models.caching import ASSUMED_LEAST, least_tokens
 from runner.models.rules import known_models, rule_for
+from runner.models.text_size import BYTES_PER_TOKEN
 from runner.spec.job import CacheSpec, JobSpec
 from runner.spec.load import load_job
 
