@@ -29,7 +29,7 @@ demo: $(VENV)/.for-use
 
 test: $(VENV)/.for-work
 	@echo "== test: pytest on every core"
-	@$(RUN) -m pytest -n auto $(ARGS)
+	@$(RUN) -m pytest -n auto --dist worksteal $(ARGS)
 
 faults: $(VENV)/.for-work
 	@echo "== faults: 100 kills; ARGS='--kills 20 --seed 7' for others"

@@ -1,8 +1,9 @@
-"""What all tests share: how hypothesis behaves here. Nothing that only one kind of test needs."""
+"""What all tests share: how hypothesis behaves here, and Ctrl-C. Nothing that only one kind of test needs."""
 
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -15,3 +16,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("promptrun")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A job in the background of a script: what tests start would inherit that it cannot hear Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,20 @@ from harness import (
     HandServer,
     QuietServer,
     clean_environment,
-    first_url,
 )
+from inside import Called, simulating
 
 
 @pytest.fixture(scope="session")
-def promptrun(tmp_path_factory: pytest.TempPathFactory) -> Command:
+def process(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """`promptrun` in a process of its own each time."""
     return Command(clean_environment(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture(scope="session")
+def promptrun(process: Command) -> Command:
+    """`promptrun` called in this process: a tenth of the work. `promptrun.start` starts one of its own."""
+    return Called(process.environment)
 
 
 @pytest.fixture
@@ -56,19 +63,10 @@ def hand_server() -> Iterator[HandServer]:
 
 
 @pytest.fixture
-def simulator(promptrun: Command) -> Iterator[Callable[..., str]]:
-    """Starts `promptrun simulate` with these words, gives its URL, and ends it after the test."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*words: str) -> str:
-        process = promptrun.start("simulate", "--port", "0", *words)
-        started.append(process)
-        return first_url(process)
-
-    yield start
-    for process in started:
-        process.terminate()
-        process.communicate(timeout=SECONDS)
+def simulator() -> Iterator[Callable[..., str]]:
+    """Starts what `promptrun simulate` with these words serves, gives its URL, and ends it after the test."""
+    with ExitStack() as started:
+        yield lambda *words: started.enter_context(simulating("--port", "0", *words))
 
 
 @pytest.fixture

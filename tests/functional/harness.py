@@ -1,6 +1,8 @@
 """The real command in a clean environment, and a server that is not the simulator.
 
-Functional tests know promptrun by its command line and its files only: nothing here imports `runner`.
+Functional tests know promptrun by its command line and its files only: nothing here imports `runner`. A process takes
+one to three seconds of CPU, nearly all of it imports, so most tests call the command in theirs (`inside.Called`).
+What only a process can show has one: signals, locks, terminals, start-up, each command and each exit code once.
 """
 
 from __future__ import annotations
@@ -24,11 +26,14 @@ SECONDS = 120
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """This environment without what could steer promptrun or lend it credentials."""
+    """This environment without what could steer promptrun or lend it credentials.
+
+    What Python compiled it may keep, even where pytest may not: compiling `runner` takes each process 0.3 s.
+    """
     kept = {
         name: value for name, value in os.environ.items() if not name.upper().startswith(("ANTHROPIC_", "PROMPTRUN_"))
     }
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "PYTHONDONTWRITEBYTECODE"):
         kept.pop(name, None)
         kept.pop(name.lower(), None)
     homes = dict.fromkeys(("HOME", "USERPROFILE", "XDG_CONFIG_HOME"), str(home))
@@ -37,7 +42,7 @@ def clean_environment(home: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Command:
-    """`promptrun`, as a user's shell would start it."""
+    """`promptrun`, as a user's shell would start it: a process each time."""
 
     environment: dict[str, str] = field(repr=False)  # a failing test must not print it
     cwd: Path = CHECKOUT
