@@ -8,9 +8,10 @@ rate learned from refusals. Pure arithmetic: no clock, no waiting; seconds come 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from runner.engine.booked import Booked, outside
 from runner.engine.told import ROUNDED_TO, Told
 
 RISE = 0.25
@@ -22,36 +23,37 @@ MOST_DRIFT = 0.9
 ROOM_SECONDS = 2.0
 """In this time what may be used ahead of the refill grows by e, while no request is refused and the server has room."""
 FIRST_ROOM_SECONDS, FIRST_ROOM_UNITS = 0.5, 5
-RECOVERED = 0.001
-"""Share of the told rate that each reply gives back."""
 SURE = 0.75
 """Of a first remainder that was rounded, at least so much is counted on."""
 TRIED = 0.1
 """Share of the refill that is sent beyond it while the rounding of remainders may hide that there is more."""
-SLACK = 0.02
+SLACK = 0.03
 LEAST_MARGIN_SECONDS, LARGEST_MARGIN_SECONDS = 0.02, 0.3
 """What is kept back, as time: requests do not arrive as evenly as they start, the less so on a busy machine."""
-LARGEST_MARGIN, MARGIN_FADES = 4.0, 60.0
+LARGEST_MARGIN, MOST_CAUTION, CAUTION_FADES = 4.0, 16.0, 60.0
 
 
 class Mark(NamedTuple):
-    """A bucket as it was when a request was sent. shifted: sum of all corrections until then; number: of the limits."""
+    """A bucket as it was when a request was sent.
+
+    shifted: sum of all corrections until then; number: of the limits; booked: see `Booked.mark`.
+    """
 
     at: float
     level: float
     shifted: float
     number: int
-    owed: float
+    booked: float
 
 
 @dataclass(slots=True)
 class Bucket:
     """rate, capacity, level: the server's, a second; rate is None until it is told. drift: what others use of it.
 
-    cap: the author's rate; learned: a rate that follows from refusals; trust: share of the rate that is used.
-    margin: what is kept back, in units; at least `least_margin`.
-    room: most that may be used ahead of our own refill; used: how much is. unit: a usual request's need.
-    owed: needs in flight that the server only books when their reply ends (`late`).
+    cap: the author's rate; learned: one that follows from refusals; speed: the least of all, our own refill.
+    caution: how much more than usual is kept back. unit: a usual request's need; spread: by how much needs differ.
+    room: most that may be used ahead of our own refill; used: how much is; full: how far the room may grow.
+    late: whether the server only books a request when its reply ends; then `booked` is what it holds until then.
     exact: whether remainders are told to the last token; unsure: what the level may be higher than believed.
     """
 
@@ -69,11 +71,10 @@ class Bucket:
     exact: bool = False
     unsure: float = 0.0
     unit: float = 1.0
-    margin: float = 1.0
-    least_margin: float = 1.0
-    owed: float = 0.0
+    caution: float = 1.0
+    spread: float = 0.0
+    booked: Booked = field(default_factory=Booked)
     learned: float | None = None
-    trust: float = 1.0
     room: float = 0.0
     used: float = 0.0
     full: float = math.inf
@@ -90,19 +91,33 @@ class Bucket:
 
     def reckon(self) -> None:
         """What follows from the rates: `speed`, our own refill a second, None while nothing limits us."""
-        told = None if self.rate is None else self.rate * self.trust
-        known = [rate for rate in (told, self.learned, self.cap) if rate is not None]
+        known = [rate for rate in (self.rate, self.learned, self.cap) if rate is not None]
         self.speed = min(known) if known else None
 
     def learn(self, rate: float | None) -> None:
-        """A rate that follows from refusals, until headers tell one."""
+        """A rate that follows from refusals; None: what was learned does not hold."""
+        if rate is None and self.learned is not None and self.cap is None:
+            self.full = math.inf
         self.learned = rate
         self.reckon()
+
+    def restrain(self, room: float) -> None:
+        """After a refusal: no more than this may go ahead of our own refill, and all of it went."""
+        self.room = self.full = self.used = room
+
+    @property
+    def margin(self) -> float:
+        """What is kept back: one request or a moment's worth, more after refusals."""
+        rate = self.rate or 0.0
+        least = max(self.unit, min(LEAST_MARGIN_SECONDS * rate, self.capacity / 10))
+        largest = max(LARGEST_MARGIN * self.unit, min(LARGEST_MARGIN_SECONDS * rate, self.capacity / 2))
+        doubt = min(self.booked.variance(self.unit, self.spread), self.capacity / 2) if self.late else 0.0
+        return min(largest, self.caution * least) + doubt
 
     @property
     def slack(self) -> float:
         """Beyond a full bucket: one that holds hardly a request leaves no other margin than a little time."""
-        return SLACK * min(LARGEST_MARGIN, self.margin) * self.unit
+        return SLACK * min(LARGEST_MARGIN, self.caution) * self.unit
 
     # ------------------------------------------------------------ time
 
@@ -112,9 +127,11 @@ class Bucket:
             return
         self.at = now
         if self.rate is not None:
-            self.level = min(self.capacity + self.slack, self.level + (self.rate + self.drift) * seconds)
-            if self.margin > self.least_margin:
-                self.margin = max(self.least_margin, self.margin * (1 - min(1.0, seconds / MARGIN_FADES)))
+            gained = (self.rate + self.drift) * seconds
+            self.level = min(self.capacity + self.slack, self.level + gained)
+            self.booked.level = min(self.capacity, self.booked.level + gained)
+            if self.caution > 1.0:
+                self.caution = max(1.0, self.caution * (1 - min(1.0, seconds / CAUTION_FADES)))
             elif self.unsure > 0.0:
                 self._try_more(seconds)
         speed = self.speed
@@ -133,9 +150,11 @@ class Bucket:
         """Seconds until so much may be sent, as far as is known now; 0 when it may. Never infinite."""
         seconds = 0.0
         if self.rate is not None:
-            wanted = min(need + self.margin * self.unit, self.capacity + self.slack)
+            wanted = min(need + self.margin, self.capacity + self.slack)
             if self.level < wanted:
                 seconds = (wanted - self.level) / (self.rate + self.drift)
+            if self.late and self.booked.level < (wanted := min(self.margin, self.capacity / 2)):
+                seconds = max(seconds, (wanted - self.booked.level) / (self.rate + self.drift))
         over = self.used + need - self.room
         self.tight = False
         if over > 0 and self.used > 0 and self.speed is not None:
@@ -149,17 +168,27 @@ class Bucket:
     def take(self, need: float, now: float) -> Mark:
         self.level = min(self.level, self.capacity) - need
         self.used += need
-        if self.late:
-            self.owed += need
-        return Mark(now, self.level, self.shifted, self.number, self.owed)
+        self.booked.owes(need)
+        return Mark(now, self.level, self.shifted, self.number, self.booked.mark)
 
     def settle(self, need: float, paid: float) -> None:
         """A request that took `need` used `paid`."""
-        if need != paid:
-            self.shift(need - paid)
-            self.used = max(0.0, self.used + paid - need)
-        if self.late:
-            self.owed = max(0.0, self.owed - need)
+        self.reckon_with(need, paid)
+        self.booked.owes(-paid)
+        self.booked.level -= paid
+
+    def give_back(self, need: float) -> None:
+        """A request that took `need` was refused. What had been sent before it is no other for that."""
+        self.level += need
+        self.used = max(0.0, self.used - need)
+        self.booked.owes(-need)
+
+    def reckon_with(self, before: float, need: float) -> None:
+        """A request in flight that took `before` is now believed to need `need`."""
+        if need != before:
+            self.shift(before - need)
+            self.used = max(0.0, self.used + need - before)
+        self.booked.owes(need - before)
 
     def shift(self, amount: float) -> None:
         self.level += amount
@@ -167,7 +196,7 @@ class Bucket:
 
     # ------------------------------------------------------------ headers
 
-    def told(self, told: Told, mark: Mark, need: float, now: float, after: float) -> None:
+    def told(self, told: Told, mark: Mark, need: float, now: float, after: float, latency: float = 0.0) -> None:
         """Headers of the reply to a request that took `need` at `mark`; call `refill` and `settle` before.
 
         after: what was sent later than it and is still in flight; only asked for with the first reading.
@@ -183,12 +212,26 @@ class Bucket:
             return
         if told.limit != self.limit and mark.number == self.number:
             self._changed(told)
-        if low + need > self.capacity:
-            self.capacity = low + need
-        then = outside(low, high, self._level_at(mark), mark.owed)
-        error = min(then, outside(low, high, self.level, self.owed), key=abs)
+        self._holds(low, need, now - mark.at)
+        if self.late:
+            self._rebook(low if told.remaining else -math.inf, high, mark, latency)
+            return
+        then = outside(low, high, self._level_at(mark))
+        error = min(then, outside(low, high, self.level), key=abs)
+        if error > 0:  # a request may have crossed the reply on its way
+            error = RISE * max(0.0, error - self.unit)
         if error:
-            self._correct(error if error < 0 else error * RISE)
+            self.shift(error)
+            self._suspect(error)
+
+    def _rebook(self, low: float, high: float, mark: Mark, latency: float) -> None:
+        """The level lies between what is booked and what that leaves for those in flight."""
+        error = self.booked.read(low, high, mark.booked)
+        if error:
+            self._suspect(error)
+        least, most = self.booked.level - self.booked.owed, self.booked.later(self.rate or 0.0, latency)
+        if not least <= self.level <= most:
+            self.shift(min(max(self.level, least), most) - self.level)
 
     def _level_at(self, mark: Mark) -> float:
         """The level after the request at `mark`, by what is known now. Before the first reading nothing refilled."""
@@ -198,6 +241,10 @@ class Bucket:
         at, counted, shifted = self.first
         then = mark.level - mark.shifted - counted + self.rate * (mark.at - at)
         return min(self.capacity, then) + self.shifted - shifted
+
+    def _holds(self, remaining: float, need: float, seconds: float) -> None:
+        """It can hold what remains; and, but for what came in since, what was taken `seconds` ago too."""
+        self.capacity = max(self.capacity, remaining + max(0.0, need - (self.rate or 0.0) * seconds), 1.0)
 
     def _rounds(self, told: Told) -> bool:
         return not self.exact and told.limit >= 2 * ROUNDED_TO
@@ -213,10 +260,10 @@ class Bucket:
         surely = max(self._range(told)[0], told.remaining * SURE)
         self.level = surely + min(0.0, self.rate * (now - mark.at) - after)
         hidden = ROUNDED_TO / 2 if self._rounds(told) and told.remaining == 0 and not self.late else 0.0
-        self.capacity, self.unsure = max(told.remaining + hidden + need, 1.0), hidden
+        self.booked.move(surely - self.booked.level)
+        self.capacity, self.unsure = 0.0, hidden
+        self._holds(told.remaining + hidden, need, now - mark.at)
         self.reckon()
-        self.least_margin = max(1.0, min(LEAST_MARGIN_SECONDS * self.rate, self.capacity / 10) / self.unit)
-        self.margin = max(self.margin, self.least_margin)
         self.number, self.first = 0, (mark.at, mark.level - mark.shifted - told.remaining, self.shifted)
         self.used = max(0.0, self.used - self.rate * (now - mark.at))
         if self.cap is None:
@@ -230,8 +277,7 @@ class Bucket:
         self.number += 1
         self.reckon()
 
-    def _correct(self, error: float) -> None:
-        self.shift(error)
+    def _suspect(self, error: float) -> None:
         self.drift = min(0.0, max(-MOST_DRIFT * (self.rate or 0.0), self.drift + error / DRIFT_SECONDS))
 
     # ------------------------------------------------------------ refusals
@@ -242,37 +288,18 @@ class Bucket:
             return False
         return self._range(told)[0] < need
 
-    def surprised(self) -> None:
-        """Refused for want of this: it is empty, and should not have been. Keep a little more back for a while."""
-        self.unsure = 0.0
-        if self.level > 0:
-            self.shift(-self.level)
-        largest = max(LARGEST_MARGIN, min(LARGEST_MARGIN_SECONDS * (self.rate or 0.0), self.capacity / 2) / self.unit)
-        self.margin = min(largest, 2 * self.margin)
+    def surprised(self, latency: float) -> None:
+        """Refused for want of this: it is empty, and should not have been. Keep a little more back for a while.
 
-    def overdone(self, used: float, *, again: bool) -> None:
-        """Refused although headers tell of room: the burst is what was used ahead, and no larger.
-
-        again: it happened not long ago; then the rate may be lower, too.
+        latency: seconds in which all that is owed will be booked.
         """
-        self.room = max(self.unit, min(self.room, used) - self.unit * self.margin)
-        self.full = self.room
-        if again:
-            self.room = self.full = max(self.unit, self.room * 0.8)
-            self.trust = max(0.5, self.trust * 0.97)
-            self.reckon()
+        self.unsure = 0.0
+        self.booked.move(-max(0.0, self.booked.level))
+        level = min(0.0, self.booked.later(self.rate or 0.0, latency)) if self.late else 0.0
+        if self.level > level:
+            self.shift(level - self.level)
+        self.caution = min(MOST_CAUTION, 2 * self.caution)
 
-    def recover(self) -> None:
-        """A reply came: the rate may be what headers tell after all."""
-        if self.trust < 1.0:
-            self.trust = min(1.0, self.trust + RECOVERED)
-            self.reckon()
-
-
-def outside(low: float, high: float, value: float, owed: float) -> float:
-    """How far a level must move to agree with a reading. owed: what the server may not have booked yet."""
-    if value > high:
-        return high - value
-    if value + owed < low:
-        return low - value - owed
-    return 0.0
+    def overdone(self) -> None:
+        """Refused although headers tell of room: the burst is what was used ahead, and no larger."""
+        self.room = self.full = max(self.unit, min(self.room, self.used) - self.margin)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from runner.models.dollars import dollars, enough
+from runner.models.dollars import dollars, enough, rounded_up
 from runner.records import Limit
 
 _UNITS = 10**12
@@ -106,8 +106,12 @@ def out_of_money(budget: Budget, usd: float | None) -> Limit:
         return Limit("max_cost", f"{booked}, and the next request has no known price", step)
     left = dollars(max(0.0, (cap.cap or 0.0) - cap.spent))
     what = f"{booked}, and {left} is too little for the next request, which may cost {dollars(usd)}"
-    step = f"Raise `run.max_cost` to {enough(cap.spent + usd)} or more, then run the same command again: it goes on."
+    if shared and usd <= (cap.cap or 0.0):
+        again = "Run the same command again to go on with as much money once more, or raise `--max-cost`."
+        return Limit("max_cost", what, again)
     if shared:
-        again = "Run the same command again to go on with as much money once more" if usd <= (cap.cap or 0.0) else ""
-        step = f"{again}, or raise `--max-cost`." if again else f"Raise `--max-cost` to {enough(usd)} or more."
-    return Limit("max_cost", what, step)
+        step = f"Raise `--max-cost` to {enough(usd)} or more."
+        return Limit("max_cost", what, step, "--max-cost", rounded_up(usd))
+    least = cap.spent + usd
+    step = f"Raise `run.max_cost` to {enough(least)} or more, then run the same command again: it goes on."
+    return Limit("max_cost", what, step, "run.max_cost", rounded_up(least))

@@ -38,9 +38,9 @@ class Deadline:
         return self.at is not None and moment >= self.last_start
 
     def limit(self, *, waits_for: float | None = None) -> Limit:
-        """waits_for: seconds that everything left would have had to wait."""
+        """waits_for: seconds that what is left would have had to wait."""
         why = "it came before everything was answered"
-        if waits_for is not None:
+        if waits_for is not None and waits_for >= 1:
             why = f"the API asks to wait {spoken(waits_for)} longer"
         step = "Run the same command again: it goes on. Raise `run.deadline` for longer sittings."
         return Limit("deadline", f"deadline {spoken(self.seconds)}: {why}", step)

@@ -1,31 +1,28 @@
 """Which request goes next, and when: retries before new ones, each model at its pace, leaders first, inside the budget.
 
-A request that waits holds nothing: it lies in its lane's queue, in the heap of retries, or with the leaders. Reads
-ahead no further than `LOOK_AHEAD` requests of a model, and so many bytes: a model that is paused stops no other, and
-memory does not grow with the rows. Never sends, never writes, never waits: says when to look again.
+A request that waits holds nothing: it lies in its lane, or with the leaders. A model that is paused stops no other; one
+that is left is read past, and nothing is kept of its requests. Never sends, never writes, never waits: says when to
+look again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
+from runner.engine.ahead import Ahead
 from runner.engine.budget import Budget, out_of_money
 from runner.engine.clock import Clock
-from runner.engine.deadline import Deadline
+from runner.engine.deadline import Deadline, spoken
 from runner.engine.ended import Limit
 from runner.engine.lanes import Lane, Lanes
 from runner.engine.leaders import Leaders
 from runner.engine.pace import Needs
 from runner.engine.pending import Pending
-from runner.records import Request
+from runner.records import Failure, Request
 
-LOOK_AHEAD = 1000
-LOOK_AHEAD_BYTES = 64_000_000
-WAITING_PER_SLOT = 4
 READ_AT_ONCE = 16
 """Requests that are read in one go without finding one that may start; rendering them takes time from replies."""
 READ_AFTER = 0.1
@@ -33,14 +30,19 @@ READ_AFTER = 0.1
 SOON = 0.001
 MONEY_SECONDS = 0.05
 """How often a job looks whether another one has given back money of a cap that they share."""
+OWN_PAUSES = 60.0
+"""A pace that pauses for longer does so because the server asks for it."""
 
 
 @dataclass(eq=False)
 class Dispatch:
     """Hands out requests until there are none or `end` was called.
 
-    most: in flight at once. price: US dollars that an attempt of a request may cost at most.
-    due: when to look again if nothing else happens; set by `pick`.
+    most: in flight at once. price: US dollars that an attempt of a request may cost at most. max_wait: seconds that a
+    model may be paused for. models: those that the requests ask; None: not known. take_up: told of each request
+    before anything is reserved for it, so that it goes on behind what an earlier sitting got.
+    due: when to look again if nothing else happens; set by `pick`. gave_up: why a model was left.
+    passed, passed_sent: requests of left models that never were, or were, sent.
     """
 
     requests: Iterator[Request]
@@ -51,15 +53,21 @@ class Dispatch:
     budget: Budget
     deadline: Deadline
     price: Callable[[Request], float | None] = lambda request: None
+    max_wait: float = math.inf
+    models: Collection[str] | None = None
+    take_up: Callable[[Pending], None] = lambda pending: None
     ended: bool = False
-    exhausted: bool = False
     limit: Limit | None = None
+    gave_up: Failure | None = None
+    passed: int = 0
+    passed_sent: int = 0
     in_flight: int = 0
     due: float = math.inf
-    waiting: list[tuple[float, int, Pending]] = field(default_factory=list)
-    crowded: Lane | None = None
-    bytes: int = 0
+    ahead: Ahead = field(init=False)
     order: Iterator[int] = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        self.ahead = Ahead(self.requests, self.lanes, self.most, self.models)
 
     def pick(self) -> Pending | None:
         """The next request to be sent now, or to be given up unsent; None: not before `due`. Raises what they raise."""
@@ -76,13 +84,30 @@ class Dispatch:
                 pending = self._from(lane, now)
                 if pending is not None:
                     return pending
+        if self.leaders.ready:  # somebody led who was passed over
+            self.due = now
         return None if self.due < now + READ_AFTER else self._read(now)
 
     def put_back(self, pending: Pending, *, due: float = 0.0) -> None:
         """Let a request wait until `due`; once ended, it stays there and is counted."""
-        self.lanes.of(pending.request.model).count += 1
-        self.bytes += len(pending.request.body)
-        heappush(self.waiting, (due, next(self.order), pending))
+        self.ahead.counted(pending).wait(pending, due, next(self.order))
+
+    def leave(self, lane: Lane, why: Failure | Limit) -> None:
+        """Send nothing more to a model in this sitting; what it has not answered is for another one."""
+        if lane.closed is not None:
+            return
+        if isinstance(why, Limit):
+            self.limit = self.limit or why
+        else:
+            self.gave_up = self.gave_up or self._naming(lane, why)
+        lane.leave()
+        if self.models and self.lanes.all_left(self.models):
+            self.end()
+
+    def _naming(self, lane: Lane, why: Failure) -> Failure:
+        """Which model it is about, where there are several."""
+        several = self.models is not None and len(self.models) > 1
+        return replace(why, message=f"{lane.pace.model}: {why.message}") if several else why
 
     def end(self) -> None:
         """Hand out nothing more."""
@@ -103,75 +128,96 @@ class Dispatch:
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing more can be read."""
-        return self.exhausted and not self.count
+        return self.ahead.exhausted and not self.count
 
     @property
     def complete(self) -> bool:
         """Whether every request was handed out and none waits."""
-        return self.idle
+        return self.idle and not (self.passed or self.passed_sent)
 
     @property
     def abandoned(self) -> int:
         """How many were sent at least once and are left without a result."""
-        queued = chain.from_iterable(chain(lane.again, lane.fresh) for lane in self.lanes.by_model.values())
-        heap = (pending for _, _, pending in self.waiting)
-        return sum(pending.sent for pending in chain(queued, heap, self.leaders.pendings()))
+        lanes = (lane.pendings() for lane in self.lanes.by_model.values())
+        return self.passed_sent + sum(pending.sent for pending in chain(self.leaders.pendings(), *lanes))
 
     @property
     def unsent(self) -> int:
         """How many were taken from the requests and never sent."""
-        return self.count - self.abandoned
+        return self.count + self.passed + self.passed_sent - self.abandoned
 
     # ------------------------------------------------------------ who may go
 
     def _requeue(self, now: float) -> None:
         """What is due, or was waiting for a leader, goes before what is new."""
-        while self.waiting and self.waiting[0][0] <= now:
-            pending = heappop(self.waiting)[2]
-            self.lanes.of(pending.request.model).again.append(pending)
-        if self.waiting:
-            self.due = min(self.due, self.waiting[0][0])
+        for lane in self.lanes.by_model.values():
+            if lane.later:
+                self.due = min(self.due, lane.requeue(now))
         while (released := self.leaders.next_ready()) is not None:
             self.lanes.of(released.request.model).again.append(released)
 
     def _from(self, lane: Lane, now: float) -> Pending | None:
-        """The first of a lane that may start now."""
+        """The first of a lane that may start now, or that needs no sending."""
         while queue := lane.queue:
             pending = queue[0]
-            request = pending.request
-            if request.problem is None and lane.closed is None:
-                needs = self._starting(lane, request, now)
-                if needs is None:
-                    return None
-                if request.prefixes and not self.leaders.may_go(pending):
-                    queue.popleft()
+            if not pending.known:
+                self.take_up(pending)
+            if not pending.needs_sending or (lane.closed and not lane.left):
+                return self._taken(lane, pending)
+            if lane.left:
+                self._pass_over(self._taken(lane, pending))
+                continue
+            needs = self._starting(lane, pending, now)
+            if needs is None:
+                if lane.left:
                     continue
-                if not self._affords(pending, now):
-                    return None
-                self._reserve(lane, pending, needs, now)
-            queue.popleft()
-            lane.count -= 1
-            self.bytes -= len(request.body)
-            return pending
+                return None
+            if pending.request.prefixes and not self.leaders.may_go(pending):
+                queue.popleft()
+                continue
+            if not self._affords(pending, now):
+                return None
+            pending.ticket = lane.pace.take(pending.to_send, needs, now, self)
+            self.lanes.served(pending.request.model)
+            return self._taken(lane, pending)
         return None
 
-    def _starting(self, lane: Lane, request: Request, now: float) -> Needs | None:
-        """What it needs of its model's limits; None when they do not let it start now."""
+    def _taken(self, lane: Lane, pending: Pending) -> Pending:
+        lane.queue.popleft()
+        self.ahead.taken(lane, pending)
+        return pending
+
+    def _pass_over(self, pending: Pending) -> None:
+        """It stays without a result, and is not kept."""
+        self.leaders.left(pending.request)
+        if pending.sent:
+            self.passed_sent += 1
+        else:
+            self.passed += 1
+
+    def _starting(self, lane: Lane, pending: Pending, now: float) -> Needs | None:
+        """What it needs of its model's limits; None when they do not let it start now, or too many wait for a retry."""
+        if not lane.again and len(lane.later) >= self.ahead.most_later:
+            return None
+        request = pending.to_send
         warm = self.leaders.warm_bytes(request, now) if request.prefixes else 0
         needs = lane.pace.needs(request, warm)
         wait = lane.pace.wait(needs, now, self)
-        if wait > 0:
+        if wait <= 0:
+            return needs
+        self._leave_if_paused_too_long(lane, now)
+        if not lane.left:
             self.due = min(self.due, now + wait)
-        return needs if wait <= 0 else None
+        return None
 
-    def _reserve(self, lane: Lane, pending: Pending, needs: Needs, now: float) -> None:
-        """needs: of the request's first call; one that follows has a body of its own."""
-        request = pending.to_send
-        if request is not pending.request:
-            warm = self.leaders.warm_bytes(request, now) if request.prefixes else 0
-            needs = lane.pace.needs(request, warm)
-        pending.ticket = lane.pace.take(request, needs, now, self)
-        self.lanes.served(request.model)
+    def _leave_if_paused_too_long(self, lane: Lane, now: float) -> None:
+        """Also where it was another job that was told to wait."""
+        until = lane.pace.paused_until
+        if until > now and self.deadline.comes_before(until):
+            self.leave(lane, self.deadline.limit(waits_for=until - now))
+        elif until - now > max(self.max_wait, OWN_PAUSES):
+            what = f"the API asks to wait {spoken(until - now)} longer"
+            self.leave(lane, Failure("rate_limited", what, 429, retry_after=until - now))
 
     def _affords(self, pending: Pending, now: float) -> bool:
         """Reserve its money; where it can never be had, the run ends."""
@@ -190,32 +236,14 @@ class Dispatch:
     def _read(self, now: float) -> Pending | None:
         """Read on until one may start; the others are put into their lanes' queues."""
         for _ in range(READ_AT_ONCE):
-            if self.ended or self.exhausted or self._crowded():
+            if self.ended or self.ahead.exhausted or self.ahead.enough:
                 return None
-            request = next(self.requests, None)
-            if request is None:
-                self.exhausted = True
+            lane = self.ahead.read()
+            if lane is None:
                 return None
-            pending = self._add(Pending(request), now)
+            first = not lane.again and len(lane.fresh) == 1
+            pending = self._from(lane, now) if first else None
             if pending is not None:
                 return pending
         self.due = min(self.due, now + SOON)
         return None
-
-    def _add(self, pending: Pending, now: float) -> Pending | None:
-        lane = self.lanes.of(pending.request.model)
-        blocked = bool(lane.again or lane.fresh)
-        lane.fresh.append(pending)
-        lane.count += 1
-        self.bytes += len(pending.request.body)
-        if lane.count >= self._most_waiting:
-            self.crowded = lane
-        return None if blocked else self._from(lane, now)
-
-    def _crowded(self) -> bool:
-        """Whether the last lane that was read for has as many waiting as it may, or all together are too large."""
-        return self.bytes >= LOOK_AHEAD_BYTES or (self.crowded is not None and self.crowded.count >= self._most_waiting)
-
-    @property
-    def _most_waiting(self) -> int:
-        return min(LOOK_AHEAD, WAITING_PER_SLOT * self.most)

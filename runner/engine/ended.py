@@ -14,9 +14,10 @@ class Ended:
     """How sending ended.
 
     stopped: the reason given to `Stop` when it left something undone. failure: what ended the run. lanes: models that
-    were given up. abandoned: requests that were sent and have no result. unsent: taken from the iterator, never sent;
-    what the iterator still holds is not counted. gave_up: the API is unavailable, or asks for a
-    longer wait than the job allows. limit: a budget or deadline that left something undone. paces: as they were.
+    cannot be used. abandoned: requests that were sent and have no result. unsent: taken from the iterator, never sent;
+    what the iterator still holds is not counted. gave_up: why a model was left before all of it was answered: it is
+    unavailable, or asks for a longer wait than the job allows; of several, the first. limit: a budget or deadline that
+    left something undone. paces: as they were.
     """
 
     stopped: str | None = None

@@ -7,6 +7,7 @@ counts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from runner.records import Json, Request
 
 BYTES_PER_TOKEN = 3.5
 FIRST_OUTPUT = 500.0
-MEMORY = 50
+MEMORY = 100
 """About how many replies the figures rest on."""
 
 
@@ -25,6 +26,8 @@ class Estimates:
     expected: float = 0.0
     used: float = 0.0
     output: float = FIRST_OUTPUT
+    variance: float = 0.0
+    doubt: float = 0.0
     replies: int = 0
 
     @property
@@ -35,13 +38,25 @@ class Estimates:
         """warm: bytes of it that the prompt cache is believed to hold."""
         return max(1.0, self.ratio * (size_of(request) - warm / BYTES_PER_TOKEN))
 
+    @property
+    def surer(self) -> bool:
+        """Whether the figures rest on twice as many replies as when this was last so."""
+        return self.replies % MEMORY == 0 or (self.replies < MEMORY and self.replies & (self.replies - 1) == 0)
+
     def learn(self, request: Request, total_input: float, output: float) -> None:
         """total_input: cached tokens too."""
         self.replies += 1
         keep = 1 - 1 / min(self.replies, MEMORY)
         self.expected = keep * self.expected + (1 - keep) * size_of(request)
         self.used = keep * self.used + (1 - keep) * total_input
-        self.output = keep * self.output + (1 - keep) * output
+        off = output - self.output
+        self.output += (1 - keep) * off
+        self.variance = self.output**2 if self.replies == 1 else keep * (self.variance + (1 - keep) * off**2)
+        self.doubt = self.spread / math.sqrt(min(self.replies, MEMORY))
+
+    @property
+    def spread(self) -> float:
+        return math.sqrt(self.variance)
 
 
 def size_of(request: Request) -> float:

@@ -1,27 +1,31 @@
 """The live engine: sends every request of an iterator, and writes down how each one ended.
 
 Puts the parts together: `dispatch` says who goes next and when, `crew` has workers for it, `attempts` sends and writes
-down, `pace` knows the account's limits, `leaders` the prompt cache. Who ends the run early, ends it politely: what is
-in flight arrives and is kept. Never a task a row, so memory does not grow with the rows.
+down, `failing` knows what a failure leads to, `pace` the account's limits, `leaders` the prompt cache. Who ends the run
+early, ends it politely: what is in flight arrives and is kept. Never a task a row, so memory does not grow with the
+rows.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from random import Random
 
-from runner.engine.attempts import Attempts
+from runner.engine.attempts import Attempts, finish
 from runner.engine.budget import Budget
 from runner.engine.clock import Clock
 from runner.engine.crew import Crew
 from runner.engine.deadline import Deadline
 from runner.engine.dispatch import Dispatch
 from runner.engine.ended import Ended, Limit
+from runner.engine.failing import Failing
+from runner.engine.heating import Heating
 from runner.engine.lanes import Lanes
 from runner.engine.leaders import Leaders
 from runner.engine.paces import Paces
+from runner.engine.pending import Pending
 from runner.engine.sink import Sink
 from runner.engine.stop import Stop
 from runner.engine.view import View
@@ -29,6 +33,7 @@ from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.models.worst_case import worst_case_usd
 from runner.prompts.judge import judge as judge_calls
 from runner.records import Call, Event, Judgement, NextCall, Outcome, Request, RetryPolicy, SendingBegan
+from runner.timer import Timer
 
 __all__ = ["Ended", "Limit", "Sink", "Stop", "run_live"]
 
@@ -64,6 +69,7 @@ async def run_live(
     deadline: float | None = None,
     grace: float = 30.0,
     warm_up: bool = False,
+    models: Collection[str] | None = None,
 ) -> Ended:
     """Send every request and give each its result, as fast as the account's limits allow.
 
@@ -75,6 +81,7 @@ async def run_live(
     paces: of all jobs of the command; None: its own. budget: what may be spent; None: without a cap.
     deadline: seconds from now until no reply is waited for any more, but for `grace` seconds; None: none.
     warm_up: write each cold prefix with a request of its own before those that share it.
+    models: those that the requests ask, so that no other is looked for; None: not known.
     Raises OutputError when the sink cannot write. That stops the sending, as does what the iterator raises; both come
     out once everything in flight has been handed to the sink, and cost nothing that was received.
     """
@@ -84,13 +91,16 @@ async def run_live(
     def price(request: Request) -> float | None:
         return worst_case_usd(request.model, request.most_tokens, request.max_tokens, prices, request.terms)
 
+    def take_up(pending: Pending) -> None:
+        pending.take_up(replies_of, follow)
+
     dispatch = Dispatch(
-        requests, Lanes(paces), clock, concurrency or paces.most, Leaders(clock, diagnose),
-        budget or Budget(None), ends, price,
+        requests, Lanes(paces), clock, concurrency or paces.most, Leaders(clock, diagnose), budget or Budget(None),
+        ends, price, max_wait=retry.max_wait, models=models, take_up=take_up,
     )  # fmt: skip
-    attempts = Attempts(
-        dispatch, send, sink, retry, clock, rng, observe, follow, judge, replies_of, warm_up=warm_up, prices=prices
-    )
+    failing = Failing(dispatch, sink, retry, clock, rng, observe, partial(finish, sink, observe))
+    heating = Heating(dispatch, send, sink, failing, prices) if warm_up else None
+    attempts = Attempts(dispatch, send, sink, failing, observe, follow, judge, heating, prices)
     crew = Crew(dispatch, attempts.work)
     dispatch.leaders.wake = crew.wake
     attempts.changed = lambda: paces.changed(crew.wake)
@@ -98,7 +108,7 @@ async def run_live(
     with paces.telling(crew.wake), ending(crew, stop, ends, grace, clock):
         await crew.run()
     paces.leave(dispatch)
-    return how_it_ended(attempts, stop)
+    return how_it_ended(dispatch, failing, stop)
 
 
 @contextmanager
@@ -117,7 +127,7 @@ def ending(crew: Crew, stop: Stop, deadline: Deadline, grace: float, clock: Cloc
 
     timer = None
     if deadline.at is not None:
-        timer = asyncio.get_running_loop().call_later(max(0.0, deadline.at - clock.now()) + grace, late)
+        timer = Timer(max(0.0, deadline.at - clock.now()) + grace, late)
     try:
         with stop.telling(stopped):
             yield
@@ -126,15 +136,14 @@ def ending(crew: Crew, stop: Stop, deadline: Deadline, grace: float, clock: Cloc
             timer.cancel()
 
 
-def how_it_ended(attempts: Attempts, stop: Stop) -> Ended:
-    dispatch = attempts.dispatch
+def how_it_ended(dispatch: Dispatch, failing: Failing, stop: Stop) -> Ended:
     return Ended(
         stopped=None if dispatch.complete else stop.reason,
-        failure=attempts.failure,
+        failure=failing.failure,
         lanes=dispatch.lanes.closed(),
         unsent=dispatch.unsent,
         abandoned=dispatch.abandoned,
-        gave_up=attempts.gave_up,
-        limit=dispatch.limit,
+        gave_up=dispatch.gave_up,
+        limit=None if dispatch.complete else dispatch.limit,
         paces=View(dispatch).paces(),
     )

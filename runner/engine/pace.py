@@ -11,102 +11,67 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
-from runner.engine.bucket import Bucket, Mark
+from runner.engine.brake import Brake
+from runner.engine.bucket import Bucket
 from runner.engine.estimates import Estimates, tokens_of
+from runner.engine.needs import Needs, Ticket, needing
 from runner.engine.refusals import Refusals
-from runner.engine.told import INPUT, KINDS, OUTPUT, REQUESTS, Told, told_by
+from runner.engine.told import KINDS, OUTPUT, Told, told_by
 from runner.engine.window import UNKNOWN_TOKENS, Window
 from runner.records import Failure, Json, PaceState, Request
 from runner.spec.job import Limits
 
-MOST_IN_FLIGHT: Final = 500
+__all__ = ["MOST_IN_FLIGHT", "Needs", "Pace", "Ticket"]
+
+MOST_IN_FLIGHT: Final = 2000
+"""4,000 requests a minute (https://platform.claude.com/docs/en/api/rate-limits) that take 20 s each are 1,333."""
 FASTER: Final = 4.0
 """Requests start at most so many times as fast as the rate refills: saved-up room is used soon, but in no clump."""
 CATCH_UP_SECONDS: Final = 0.01
 """Starts that came late, as a busy process has it, may come together when they are no further apart than this."""
-AGAIN_SECONDS: Final = 20.0
-LONGEST_PAUSE: Final = 8.0
-FIRST_PAUSE: Final = 0.25
-BELIEVED: Final = 3
-DOUBTED_PAUSE: Final = 2.0
-"""At least so long is paused once so many 429s in a row, each after the wait that the last one asked for, let nothing
-through: a storm that lasts must not use up the retries of those that ask again."""
 TURN_SECONDS: Final = 0.001
+AT_ONCE: Final = 0.001
 AFTER_REFUSAL: Final = 0.1
 """Seconds between starts after a 429 while no rate is known: who waited comes back one after the other."""
 UNIT_SHARE: Final = 0.05
 EPSILON: Final = 1e-9
 
 
-class Needs(NamedTuple):
-    """What a request takes of each bucket, in the order of `KINDS`; by estimate before its reply."""
-
-    requests: float
-    input: float
-    output: float
-    tokens: float
-
-
-NOTHING: Final = Needs(0.0, 0.0, 0.0, 0.0)
-
-
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """A reservation. marks: the buckets as they were. through: how many requests had got through before this one.
-
-    replies: how many had come by then.
-    """
-
-    request: Request
-    needs: Needs
-    at: float
-    marks: list[Mark]
-    through: int
-    replies: int = 0
-    read: bool = False
-
-
 @dataclass
 class Pace:
     """One model's. flying: reservations that are not settled. hungry: jobs that wait for a start here.
 
-    served: when each job last started a request here, the latest last. through: what had got through when the last
-    episode of refusals began. replies: how many came.
+    served: when each job last started a request here, the latest last. replies: how many came. headers: whether any
+    told of limits.
     """
 
     model: str
     most: int = MOST_IN_FLIGHT
     slow_start: bool = True
     window: Window = field(init=False)
-    buckets: list[Bucket] = field(default_factory=list)
+    buckets: list[Bucket] = field(init=False)
+    brake: Brake = field(init=False)
     estimates: Estimates = field(default_factory=Estimates)
-    refusals: Refusals = field(default_factory=Refusals)
     flying: dict[Ticket, None] = field(default_factory=dict)
     input_in_flight: float = 0.0
-    paused_until: float = 0.0
     next_start: float = -math.inf
-    slowed_at: float = -math.inf
-    refused_in_a_row: int = 0
-    through: int = 0
     replies: int = 0
-    source: Literal["nothing", "headers", "refusals", "limits"] = "nothing"
     headers: bool = False
     served: dict[object, None] = field(default_factory=dict)
     hungry: set[object] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.window = Window(self.most)
+        self.window = Window(self.most, guarded=self.slow_start)
         self.buckets = [Bucket(late=kind == OUTPUT) for kind in KINDS]
+        self.brake = Brake(self.buckets, self.window)
 
     def cap(self, limits: Limits) -> None:
         """Stay below these, too; of several jobs' limits the lowest hold."""
         written = (limits.requests_per_minute, limits.input_tokens_per_minute, limits.output_tokens_per_minute)
         for bucket, limit in zip(self.buckets, written, strict=False):
             bucket.limited_to(limit)
-        if self.source == "nothing" and any(bucket.cap for bucket in self.buckets):
-            self.source = "limits"
 
     @property
     def in_flight(self) -> int:
@@ -117,11 +82,32 @@ class Pace:
         """Whether anything was sent here."""
         return self.window.begun is not None
 
+    @property
+    def refusals(self) -> Refusals:
+        return self.brake.refusals
+
+    @property
+    def paused_until(self) -> float:
+        return self.brake.paused_until
+
+    def pause(self, until: float) -> None:
+        """Nothing starts before then."""
+        self.brake.pause(until)
+
+    @property
+    def source(self) -> Literal["nothing", "headers", "refusals", "limits"]:
+        """Where the rates come from."""
+        if self.headers:
+            return "headers"
+        if self.refusals.rate is not None:
+            return "refusals"
+        return "limits" if any(bucket.cap for bucket in self.buckets) else "nothing"
+
     # ------------------------------------------------------------ when the next may start
 
     def needs(self, request: Request, warm: int) -> Needs:
         """warm: bytes of its body that a cache is believed to hold."""
-        output = min(self.estimates.output, request.max_tokens)
+        output = min(self.estimates.output + self.estimates.doubt, request.max_tokens)
         return needing(self.estimates.input(request, warm), output)
 
     def wait(self, needs: Needs, now: float, who: object = None) -> float:
@@ -156,8 +142,8 @@ class Pace:
         if window.known and (self.headers or not self.slow_start) and not window.troubled:
             return self.most
         most = window.now(now)
-        if self.source == "refusals":  # the rate holds it back already: no less than twice what that needs
-            return min(self.most, max(most, math.ceil(2 * (self.refusals.rate or 0.0) * window.pace)))
+        if self.refusals.rate is not None:  # the rate holds it back already: no less than twice what that needs
+            return min(self.most, max(most, math.ceil(2 * self.refusals.rate * window.pace)))
         return most
 
     def _turn(self, who: object) -> float:
@@ -193,12 +179,12 @@ class Pace:
         speed = self.buckets[0].speed
         if speed is not None:
             return 1 / (FASTER * speed)
-        if self.refused_in_a_row:
+        if self.brake.in_a_row:
             return AFTER_REFUSAL
         if self.headers or not self.window.known or not self.window.pace:
             return 0.0
         share = self.window.pace / max(1, self._most(self.next_start))
-        return share if self.slow_start else min(0.002, share / 4)
+        return share if self.slow_start else AT_ONCE
 
     def began(self, ticket: Ticket, headers: Mapping[str, str], now: float) -> None:
         """A streamed reply has begun: its headers are here already."""
@@ -218,24 +204,17 @@ class Pace:
         if not ticket.read:
             self._read(ticket, headers, now)
         self.window.replied(now - ticket.at, in_flight, now)
-        self.refused_in_a_row = 0
-        self.buckets[0].recover()
-        if self.source == "refusals":
-            self._probe(now)
+        self.brake.answered(now)
 
     def limited(self, ticket: Ticket, failure: Failure, now: float) -> None:
         """A 429: everyone pauses as long as it says; once for all that were in flight, go on more slowly."""
         in_flight = self.in_flight
-        self._settle(ticket, NOTHING, now)
+        self._give_back(ticket, now)
         told = told_by(failure.headers)
         for kind in told:
             self._hear(KINDS.index(kind), told[kind], ticket, 0.0, now)
         self.window.heard(now)
-        self.refusals.refused += 1
-        if ticket.at >= self.slowed_at:
-            self._slow_down(ticket, failure, told, in_flight, now)
-        elif failure.retry_after is not None:
-            self.pause(now + failure.retry_after)
+        self.brake.refused(ticket, failure, told, headers=self.headers, in_flight=in_flight, now=now)
 
     def failed(self, ticket: Ticket, headers: Mapping[str, str], now: float, *, strained: bool) -> None:
         """The attempt failed in another way; what it took of the limits is not given back.
@@ -255,9 +234,20 @@ class Pace:
         """The attempt was given up from here."""
         self._settle(ticket, ticket.needs, now)
 
-    def _settle(self, ticket: Ticket, paid: Needs, now: float) -> None:
+    def _give_back(self, ticket: Ticket, now: float) -> None:
+        """A request that was refused took nothing."""
+        self._land(ticket)
+        for place, (bucket, need) in enumerate(zip(self.buckets, ticket.needs, strict=True)):
+            bucket.refill(now)
+            bucket.give_back(need)
+            ticket.marks[place] = ticket.marks[place]._replace(level=ticket.marks[place].level + need)
+
+    def _land(self, ticket: Ticket) -> None:
         del self.flying[ticket]
         self.input_in_flight = max(0.0, self.input_in_flight - ticket.needs.input) if self.flying else 0.0
+
+    def _settle(self, ticket: Ticket, paid: Needs, now: float) -> None:
+        self._land(ticket)
         for bucket, need, used in zip(self.buckets, ticket.needs, paid, strict=True):
             bucket.refill(now)
             bucket.settle(need, used)
@@ -265,20 +255,21 @@ class Pace:
     def _learn(self, ticket: Ticket, tokens: tuple[float, float, float], *, first: bool) -> None:
         counted, whole, output = tokens
         self.estimates.learn(ticket.request, whole, output)
-        if first:
-            self._reckon_again()
+        if self.estimates.surer:
+            self._reckon_again(first=first)
         for bucket, amount in zip(self.buckets, needing(counted, output), strict=True):
             bucket.unit = amount if first else bucket.unit + UNIT_SHARE * (amount - bucket.unit)
+        self.buckets[2].spread = self.estimates.spread
 
-    def _reckon_again(self) -> None:
-        """The first reply shows what those in flight will need; until then it was a guess."""
+    def _reckon_again(self, *, first: bool) -> None:
+        """Replies show what those in flight will need; until the first it was a guess."""
         for ticket in self.flying:
             needs = self.needs(ticket.request, 0)
+            if not first:
+                needs = needing(ticket.needs.input, needs.output)
             self.input_in_flight += needs.input - ticket.needs.input
             for bucket, before, need in zip(self.buckets, ticket.needs, needs, strict=True):
-                bucket.settle(before, need)
-                if bucket.late:
-                    bucket.owed += need
+                bucket.reckon_with(before, need)
             ticket.needs = needs
 
     # ------------------------------------------------------------ what headers tell
@@ -293,75 +284,15 @@ class Pace:
 
     def _hear(self, kind: int, told: Told, ticket: Ticket, need: float, now: float) -> None:
         if not self.headers:
-            self.headers, self.source = True, "headers"
-            for bucket in self.buckets:
-                bucket.learn(None)
+            self.headers = True
+            self.refusals.forget()
+            self.buckets[0].learn(None)
         bucket = self.buckets[kind]
         bucket.refill(now)
         after = 0.0
         if bucket.rate is None:
             after = sum(other.needs[kind] for other in self.flying if other.at >= ticket.at and other is not ticket)
-        bucket.told(told, ticket.marks[kind], need, now, after)
-
-    # ------------------------------------------------------------ refusals
-
-    def _slow_down(
-        self, ticket: Ticket, failure: Failure, told: Mapping[str, Told], in_flight: int, now: float
-    ) -> None:
-        again = now - self.slowed_at < AGAIN_SECONDS and self.refusals.through > self.through
-        self.refused_in_a_row += 1
-        self.pause(now + self._seconds(failure.retry_after))
-        if self.headers:
-            self._surprised(ticket, failure, told, again=again)
-        else:
-            self._learn_rate(ticket)
-            self.window.cut(in_flight, learned=self.refusals.rate is not None)
-        self.slowed_at, self.through = now, self.refusals.through
-
-    def pause(self, until: float) -> None:
-        """Nothing starts before then."""
-        self.paused_until = max(self.paused_until, until)
-        self.next_start = max(self.next_start, self.paused_until)
-
-    def _seconds(self, told: float | None) -> float:
-        """As long as a 429 says; a little longer where that was too short again and again."""
-        if told is None:
-            return self._own_pause()
-        return max(told, DOUBTED_PAUSE) if self.refused_in_a_row > BELIEVED else told
-
-    def _own_pause(self) -> float:
-        """A 429 that does not say how long: a moment, and twice as long each time nothing gets through."""
-        return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.refused_in_a_row - 1, 20)))
-
-    def _surprised(self, ticket: Ticket, failure: Failure, told: Mapping[str, Told], *, again: bool) -> None:
-        lacking = [
-            bucket
-            for kind, bucket, need in zip(KINDS, self.buckets, ticket.needs, strict=True)
-            if bucket.lacked(told.get(kind), need)
-        ]
-        for bucket in lacking:
-            bucket.surprised()
-        if lacking:
-            return
-        bucket = self.buckets[KINDS.index(named_in(failure.message))]
-        if bucket.speed is not None:
-            bucket.surprised()
-            bucket.overdone(bucket.used, again=again)
-
-    def _learn_rate(self, ticket: Ticket) -> None:
-        bucket = self.buckets[0]
-        self.refusals.episode(ticket.at, ticket.through)
-        bucket.learn(self.refusals.rate)
-        if self.refusals.rate is None:
-            self.source = "nothing" if bucket.cap is None else "limits"
-            return
-        self.source = "refusals"
-        bucket.room = bucket.full = max(2.0, 0.5 * (bucket.learned or 0.0))
-        bucket.used = bucket.room
-
-    def _probe(self, now: float) -> None:
-        self.refusals.probe(now)
-        self.buckets[0].learn(self.refusals.rate)
+        bucket.told(told, ticket.marks[kind], need, now, after, self.window.pace)
 
     # ------------------------------------------------------------ to be looked at
 
@@ -379,16 +310,5 @@ class Pace:
         )
 
 
-def needing(input: float, output: float) -> Needs:
-    return Needs(1.0, input, output, input + output)
-
-
 def per_minute(bucket: Bucket) -> float | None:
     return None if bucket.speed is None else round(60 * bucket.speed, 1)
-
-
-def named_in(message: str) -> str:
-    """Which limit a 429 is about, by the words the API uses."""
-    if "output tokens" in message:
-        return OUTPUT
-    return INPUT if "input tokens" in message or "prompt bytes" in message else REQUESTS

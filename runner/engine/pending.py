@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from runner.engine.pace import Ticket
@@ -14,7 +15,8 @@ class Pending:
 
     calls: those that were answered; asked: the call under way, None for the first; attempts: those of that call;
     spared: how many of these were 429s that use up no retry; heard: replies of its model when its last 429 came.
-    known: whether it was looked up which calls an earlier sitting made.
+    following: the request with the body of `asked`.
+    known: whether it was looked up which calls an earlier sitting made. complete: they were all that it takes.
     may_cost: US dollars that its next attempt may cost at most; priced: whether that was looked up.
     ticket: what it holds of its model's limits, and of the budget, while it is handed out.
     """
@@ -25,7 +27,9 @@ class Pending:
     heard: int | None = None
     calls: list[Call] = field(default_factory=list)
     asked: NextCall | None = None
+    following: Request | None = None
     known: bool = False
+    complete: bool = False
     sent: bool = False
     began: float = 0.0
     may_cost: float | None = None
@@ -46,10 +50,27 @@ class Pending:
     @property
     def to_send(self) -> Request:
         """The request with the body of the call under way."""
-        if self.asked is None:
-            return self.request
-        return replace(self.request, body=self.asked.body, max_tokens=self.asked.max_tokens)
+        return self.request if self.following is None else self.following
+
+    @property
+    def needs_sending(self) -> bool:
+        """Whether its result takes another reply: it can be sent, and not everything is answered."""
+        return self.request.problem is None and not self.complete
 
     def ask(self, call: NextCall) -> None:
         """Go on with another call, whose attempts count from 1 again."""
-        self.asked, self.attempts, self.spared, self.priced = call, [], 0, False
+        self.asked, self.attempts, self.spared, self.heard, self.priced = call, [], 0, None, False
+        self.following = replace(self.request, body=call.body, max_tokens=call.max_tokens)
+
+    def take_up(
+        self,
+        replies_of: Callable[[int], Sequence[Call]],
+        follow: Callable[[Request, Sequence[Call]], NextCall | None],
+    ) -> None:
+        """Go on behind the calls that an earlier sitting got answered. Before anything is reserved for it."""
+        self.known = True
+        self.calls.extend(replies_of(self.request.n))
+        following = follow(self.request, self.calls) if self.calls else None
+        if following is not None:
+            self.ask(following)
+        self.complete = bool(self.calls) and following is None

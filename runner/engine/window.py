@@ -13,7 +13,7 @@ from dataclasses import dataclass
 FIRST = 4
 STEP_SECONDS = 0.05
 """While no reply has come, one more may be in flight for each of these: a slow API must not mean an idle account."""
-MOST_UNKNOWN = 100
+MOST_UNKNOWN = 500
 UNKNOWN_TOKENS = 20_000
 """Input tokens in flight before anything is known."""
 HELD_SECONDS = 2.0
@@ -40,6 +40,7 @@ class Window:
     best: float = 0.0
     lost: int = 0
     troubled: bool = False
+    guarded: bool = True
 
     def now(self, now: float) -> int:
         """How many may be in flight."""
@@ -71,7 +72,8 @@ class Window:
         self.lost = 0
         self.pace = seconds if not self.pace else self.pace + QUICK * (seconds - self.pace)
         self.best = min(self.best or self.pace, self.pace)
-        if now < self.held_until or self.pace > SLOWED * self.best or in_flight < self.size / 2:
+        slow = self.guarded and self.pace > SLOWED * self.best
+        if now < self.held_until or slow or in_flight < self.size / 2:
             return
         self.size = min(self.most, self.size + (self.step or 1.0 / self.size))
 

@@ -198,9 +198,9 @@ class Play:
 
     def refused(self, now: float, ticket: Any, row: tuple[int, int, int, int], failure: Failure) -> None:
         self.seen.refused += 1
-        before = self.pace.slowed_at
+        before = self.pace.brake.began
         self.pace.limited(ticket, failure, now)
-        self.seen.episodes += self.pace.slowed_at != before
+        self.seen.episodes += self.pace.brake.began != before
         if row[1] >= self.tries:
             self.seen.failed += 1
             self.left -= 1
