@@ -1,6 +1,6 @@
-"""Going on with a million rows: from the start of the command to its first request, with half of them answered.
+"""A million rows that are answered in part or in whole: going on with their run, and asking for them once more.
 
-The answers are written as a run of half an hour would have left them when it was killed: its first results, again for
+The answers are written as a run of half an hour would have left them when it was killed: its first result, again for
 every other row. Planning the same rows anew is measured beside it, on the same machine in the same minutes.
 """
 
@@ -21,10 +21,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from measuring import PROMPTRUN, against, environment, table
-from memory import write_job
+from measuring import MEGABYTE, PROMPTRUN, Process, against, environment, table, watched
+from memory import FEW, MORE, PLAN_SECONDS, REUSE_SECONDS, command_of, run, write_job
 
 ROWS = 1_000_000
+LEFT = 1_000
+"""Requests without an answer where nearly all have one."""
 SECONDS = 20
 REPLY = {
     "id": "msg_benchmark",
@@ -78,8 +80,8 @@ def server() -> Iterator[Server]:
         listener.shutdown()
 
 
-def to_first_request(spec: Path, at: Server) -> float:
-    """Seconds; the run is killed a moment later."""
+def to_first_request(spec: Path, at: Server, *, to_its_end: bool = False) -> float:
+    """Seconds; the run is killed a moment later, unless it may go on to its end."""
     at.asked.clear()
     command = [*PROMPTRUN, "run", str(spec), "--output-dir", str(spec.parent / "outputs"), "--quiet", "--yes"]
     begun = time.perf_counter()
@@ -88,50 +90,91 @@ def to_first_request(spec: Path, at: Server) -> float:
         if process.poll() is not None:
             raise SystemExit(f"the run ended with {process.returncode} before it sent anything")
     seconds = time.perf_counter() - begun
-    time.sleep(2)  # for a first result
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    if not to_its_end:
+        time.sleep(2)  # for a first result
+        process.send_signal(signal.SIGKILL)
+    if process.wait() not in (0, -signal.SIGKILL):
+        raise SystemExit(f"the run ended with {process.returncode}")
     return seconds
 
 
-def answer_half(folder: Path) -> int:
-    """Make a run that was killed at its beginning one that was killed half-way; gives how many are answered."""
+def answer(folder: Path, count: int) -> int:
+    """Make a run that was killed one whose first requests are answered, all others not; gives how many are."""
     with (folder / "results.jsonl").open("rb") as results, (folder / "journal.jsonl").open("rb") as journal:
-        result, sent = json.loads(results.readline()), json.loads(journal.readline())
+        result = of_any(json.loads(results.readline()))
+        sent = of_any(json.loads(journal.readline()))
     with (
         closing(sqlite3.connect(folder / "plan.db")) as plan,
         (folder / "results.jsonl").open("w", encoding="utf-8") as results,
         (folder / "journal.jsonl").open("w", encoding="utf-8") as journal,
     ):
-        for n, id, key in plan.execute("SELECT n, id, key FROM request WHERE n < ? ORDER BY n", (ROWS // 2,)):
-            results.write(json.dumps(result | {"n": n, "id": id, "key": key.hex()}, separators=(",", ":")) + "\n")
-            journal.write(json.dumps(sent | {"n": n, "id": id}, separators=(",", ":")) + "\n")
-    return ROWS // 2
+        for n, id, key in plan.execute("SELECT n, id, key FROM request WHERE n < ? ORDER BY n", (count,)):
+            results.write(result % (n, id, key.hex()))
+            journal.write(sent % (n, id))
+    return count
+
+
+def of_any(line: dict[str, object]) -> str:
+    """The line of any request: its number, its id and, where it has one, its key are to be filled in with `%`."""
+    text = json.dumps(line, separators=(",", ":")).replace("%", "%%")
+    for name, mark in (("n", "%d"), ("id", '"%s"'), ("key", '"%s"')):
+        if name in line:
+            text = text.replace(f'"{name}":{json.dumps(line[name])}', f'"{name}":{mark}', 1)
+    return text + "\n"
+
+
+def again(folder: Path, rows: int, url: str) -> tuple[Process, Process]:
+    """(planning, running) rows of which every one is answered by an earlier run."""
+    spec, env = write_job(folder, rows), {"ANTHROPIC_BASE_URL": url}
+    planned = watched([*PROMPTRUN, "plan", str(spec), "--output-dir", str(folder / "outputs")], env)
+    if f"{rows:,} reused" not in planned.out:
+        raise SystemExit(f"not everything was answered: {planned.out}")
+    return planned, watched(command_of(folder, rows), env)
+
+
+def row(what: str, rows: int, answered: int, seconds: float, most: float | None = None) -> list[str]:
+    target = f" (≤ {most}: {against(seconds, most)})" if most else ""
+    return [what, f"{rows:,}", f"{answered:,}", f"{seconds:.1f}{target}", "", ""]
+
+
+def with_memory(cells: list[str], process: Process, few: Process | None = None) -> list[str]:
+    more = process.peak - few.peak if few else None
+    above = f"{more / MEGABYTE:+.0f} ({against(more, MORE)})" if more is not None else ""
+    return [*cells[:4], f"{process.peak / MEGABYTE:.0f}", above]
 
 
 def measure() -> list[str]:
     if os.name == "nt":
         return ["## Going on with a million", "", "Not measured: it needs a signal that Windows does not have."]
     with tempfile.TemporaryDirectory() as name, server() as at:
-        spec = write_job(Path(name), ROWS)
+        folder = Path(name)
+        spec = write_job(folder, ROWS)
         anew = to_first_request(spec, at)
-        (run,) = (Path(name) / "outputs").glob("*/2*")
-        answered = answer_half(run)
-        going_on = to_first_request(spec, at)
+        (killed,) = (folder / "outputs").glob("*/2*")
+        half = answer(killed, ROWS // 2)
+        half_seconds = to_first_request(spec, at)
+        most = answer(killed, ROWS - LEFT)
+        most_seconds = to_first_request(spec, at, to_its_end=True)
+        plan_many, run_many = again(folder, ROWS, at.url)
+        run(folder, FEW, at.url)  # a run that answers them
+        plan_few, run_few = again(folder, FEW, at.url)
     rows = [
-        ["a new run", "0", f"{anew:.1f}"],
-        [
-            "the same, killed and started again",
-            f"{answered:,}",
-            f"{going_on:.1f} (≤ {SECONDS}: {against(going_on, SECONDS)})",
-        ],
+        row("a new run, to its first request", ROWS, 0, anew),
+        row("the same, killed and started again", ROWS, half, half_seconds, SECONDS),
+        row("the same", ROWS, most, most_seconds, SECONDS),
+        with_memory(row("`plan` once it is finished", FEW, FEW, plan_few.seconds), plan_few),
+        with_memory(row("`plan`", ROWS, ROWS, plan_many.seconds, PLAN_SECONDS), plan_many, plan_few),
+        with_memory(row("`run`, which sends nothing", FEW, FEW, run_few.seconds, REUSE_SECONDS), run_few),
+        with_memory(row("`run`", ROWS, ROWS, run_many.seconds), run_many, run_few),
     ]
     return [
         "## Going on with a million",
         "",
-        f"{ROWS:,} CSV rows, from the start of the command to its first request at a server on loopback.",
+        "CSV rows, from the start of the command to its first request at a server on loopback, or to its end. Targets:"
+        f" the first request after {SECONDS} s; planning a million that are answered in {PLAN_SECONDS} s, reusing"
+        f" {FEW:,} in {REUSE_SECONDS} s; at most {MORE // MEGABYTE} MB more than with {FEW:,} rows.",
         "",
-        *table(["command", "answered", "seconds"], rows),
+        *table(["command", "rows", "answered", "seconds", "peak memory, MB", f"above {FEW:,}"], rows),
     ]
 
 

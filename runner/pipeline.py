@@ -6,29 +6,28 @@ observers come in as arguments (`World`), so that a test runs a whole job withou
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from runner.choosing import answer_identical, nothing_waits, skipping, taken_over, to_send, waiting
 from runner.connection import Address, Connection, simulator_when_asked
 from runner.ends import checked, end_of, exit_code
-from runner.errors import Interrupted, Position, Problem, PromptrunError, SpecError
-from runner.planning import PlannedJob, a_few_at_once
+from runner.errors import Position, PromptrunError, SpecError
+from runner.planning import PlannedJob
 from runner.prompts.params import secrets_of
-from runner.records import Event, Request
-from runner.side_by_side import ANOTHER_JOB, SharedPaces, side_by_side
+from runner.records import Event
+from runner.run_folder import keep_plan, once_nobody_runs_it, run_to_write, summed_up
+from runner.side_by_side import SharedPaces, side_by_side
 from runner.sitting import (
     Finished,
     RunOptions,
     Started,
     World,
-    job_folder,
     listening,
-    manifest,
     outputs_of,
-    shard_json,
 )
 from runner.spending import budget_for, shared_budget, spent_already
 
@@ -37,11 +36,7 @@ if TYPE_CHECKING:
     from runner.engine.clock import Clock
     from runner.engine.live import Ended, Stop
     from runner.engine.paces import Paces
-    from runner.retrying import Retry
     from runner.store import RunWriter
-
-WORTH_KEEPING = 20_000
-"""Requests; planning fewer takes a second."""
 
 
 async def run_jobs(
@@ -113,12 +108,15 @@ async def run_job(
                 keep_plan(one, run)
                 with summed_up(run), world.around(one.job.name):
                     sends = taken_over(one, run, options.retry)
-                    await answer_known(one, run, known, stop)
+                    await answer_known(one, run, known, stop, world.reusing)
+                    run.add_notes(known.notes)
                     budget = budget_for(one, run.spent(), shared)
-                    started = Started(one, run.answered_count, run.run_id, run.folder, run.resume())
+                    skip = skipping(one, run, sends)
+                    resume = run.resume(*to_send(one, run, skip)) if run.continued else None
+                    started = Started(one, run.answered_count, run.run_id, run.folder, resume)
                     sending = Sending(one, run, clock, stop, world, paced, concurrency, budget)
                     observe = listening(world.observer(started), audit.observe)
-                    ended = await sending.send(skipping(one, run, sends), connection, observe)
+                    ended = await sending.send(skip, connection, observe)
                     answer_identical(one, run)
                 summary = run.finish(
                     end=end_of(ended),
@@ -129,30 +127,11 @@ async def run_job(
                 )
                 if summary.finished:
                     forget_plan(run.folder)
+                else:
+                    left = to_send(one, run, skip)
+                    summary = replace(summary, to_send=left.requests, failed_to_send=left.failed)
     summary = replace(checked(summary, one.job.checks), max_cost_usd=budget.cap, limit=ended.limit)
     return Finished(summary, ended, exit_code(summary, ended), outputs_of(one.job, options.outputs))
-
-
-def run_to_write(one: PlannedJob, options: RunOptions, clock: Clock) -> tuple[Callable[[], RunWriter], str | None]:
-    """How to open the run that this sitting writes to, and its id when it goes on with one."""
-    from runner.store import open_run
-    from runner.store.history import unfinished_run
-
-    folder, written = job_folder(one.job, options.outputs, simulate=options.simulate), manifest(one, options)
-    going_on = None if options.starts_anew else unfinished_run(folder, one.plan.hash, written)
-    settings = one.job.run
-    opening = partial(
-        open_run,
-        folder,
-        manifest=written,
-        plan=one.plan,
-        fresh=options.fresh,
-        clock=clock,
-        prices=one.job.prices,
-        keep=settings.keep,
-        strict=settings.durability == "strict",
-    )
-    return opening, going_on["run"] if going_on else None
 
 
 @dataclass(frozen=True)
@@ -172,6 +151,10 @@ class Sending:
         self, skip: Callable[[int], bool], connection: Connection, observe: Callable[[Event], None]
     ) -> Ended:
         """Everything but what is skipped, each with its result on disk."""
+        if nothing_waits(self.one, skip) and not self.stop.reason:
+            from runner.engine.ended import Ended
+
+            return Ended()  # nothing that sends is even loaded
         from runner.engine.heap import settled_heap
         from runner.engine.live import run_live
         from runner.prompts.follow import follow
@@ -206,81 +189,5 @@ class Sending:
                 deadline=settings.deadline,
                 grace=settings.grace,
                 warm_up=job.cache.warm_up,
+                models=[each.model for each in self.one.plan.models],
             )
-
-
-async def once_nobody_runs_it(
-    one: PlannedJob, options: RunOptions, stop: Stop, world: World, running: Callable[[], Awaitable[Finished]]
-) -> Finished | None:
-    """What `running` gives; with `--wait`, once nobody else runs the job, so that it sees what they answered.
-
-    None when another job of the command ended the waiting.
-    """
-    from runner.engine.clock import RealClock
-    from runner.store.lock import Held, require_free
-    from runner.store.waiting import once_free
-
-    folder = job_folder(one.job, options.outputs, simulate=options.simulate)
-    free = partial(require_free, folder, shard_json(one.options.selection))
-    while options.wait:
-        try:
-            await once_free(free, sleep=RealClock().sleep, stopped=lambda: stop.reason, say=world.say)
-        except Interrupted:
-            if stop.reason == ANOTHER_JOB:
-                return None
-            raise
-        with suppress(Held):  # somebody was quicker
-            return await running()
-    return await running()
-
-
-def keep_plan(one: PlannedJob, run: RunWriter) -> None:
-    """A plan that takes long is kept in the run's folder, so that going on with the run does not take as long."""
-    if one.plan.requests >= WORTH_KEEPING and one.kept_at is None:
-        from runner.store import kept_plan
-
-        kept_plan.keep_plan(run.folder, one.save)
-
-
-@contextmanager
-def summed_up(run: RunWriter) -> Iterator[None]:
-    """Inputs that change under a run end it like any other cause: with its files written, and a word on where."""
-    try:
-        yield
-    except SpecError as error:
-        summary = run.finish(end="source_changed")
-        what = f"the run ended with {summary.results:,} of {summary.total:,} requests answered"
-        kept = f"They are kept in {summary.folder}; other inputs make another plan, and that starts a new run."
-        raise SpecError.of([*error.problems, Problem("source-changed", what, next=kept)]) from error
-
-
-def taken_over(one: PlannedJob, run: RunWriter, retry: Retry | None) -> bytearray | None:
-    """Of a retry, 1 for each request to send, once the results that stay are written down; else None: all."""
-    if retry is None:
-        return None
-    from runner.retrying import take_over
-
-    return take_over(one, run, retry)
-
-
-def skipping(one: PlannedJob, run: RunWriter, sends: bytearray | None = None) -> Callable[[int], bool]:
-    """Which requests not to send: those with an answer, and of identical ones all but the first. sends: of a retry."""
-
-    def skip(n: int) -> bool:
-        return run.answered(n) or (sends is not None and not sends[n]) or one.ledger.first_of(n) is not None
-
-    return skip
-
-
-def waiting(one: PlannedJob, skip: Callable[[int], bool]) -> Iterator[Request]:
-    """The requests to send now. Where there are none, the inputs are not read for it."""
-    return iter(()) if all(map(skip, range(one.plan.requests))) else a_few_at_once(one.requests(skip))
-
-
-def answer_identical(one: PlannedJob, run: RunWriter) -> None:
-    """Requests equal to an earlier one get its answer, none of them is sent. Read once more, for their own rows."""
-    if not one.plan.identical:
-        return
-    for request in one.requests(lambda n: run.answered(n) or one.ledger.first_of(n) is None):
-        if (first := one.ledger.first_of(request.n)) is not None:
-            run.write_identical(request, first)

@@ -5,7 +5,8 @@ Comes before any client is opened: a run that has every answer already needs nei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -24,40 +25,55 @@ if TYPE_CHECKING:
     from runner.engine.stop import Stop
     from runner.store import RunWriter
 
+    _Places: TypeAlias = array[int]
+
 _BATCH: Final = 500
 """Keys asked for at once, and requests between two looks at the signals that came."""
-_ROWS: Final = 50
-"""Requests whose rows are in memory at once; rows may be large."""
-_Place: TypeAlias = tuple[Row, int, int]
-"""(row, number of its cell, repeat) of a request."""
+
+
+def _nobody(job: str, done: int, total: int) -> None:
+    """Nobody wants to know."""
 
 
 class Known:
-    """Which requests of a plan earlier runs have answered: a byte each. earlier: None when nothing is to be reused."""
+    """Which requests of a plan earlier runs have answered, and where. earlier: None when nothing is to be reused."""
 
     def __init__(self, one: PlannedJob, earlier: Earlier | None) -> None:
         self.one = one
         self.earlier = earlier
-        self._marks: bytearray | None = None
+        self._places: _Places | None = None
 
-    def marks(self, skip: Callable[[int], bool] = lambda n: False) -> bytearray:
-        """1 for each request that is known. skip: numbers that nobody wants to know of; the first call decides."""
-        if self._marks is None:
-            self._marks = bytearray(self.one.plan.requests)
+    def places(self, skip: Callable[[int], bool] = lambda n: False) -> _Places:
+        """Of each request, where `earlier` has the answer; 0 for one without.
+
+        skip: numbers that nobody wants to know of; the first call decides.
+        """
+        if self._places is None:
+            self._places = array("Q", bytes(8 * self.one.plan.requests))
             if self.earlier is not None and self.earlier.any:
-                self._look(self.earlier, self._marks, skip)
-        return self._marks
+                self._look(self.earlier, self._places, skip)
+        return self._places
 
-    def _look(self, earlier: Earlier, marks: bytearray, skip: Callable[[int], bool]) -> None:
+    def _look(self, earlier: Earlier, places: _Places, skip: Callable[[int], bool]) -> None:
         wanted = ((n, bytes.fromhex(key)) for n, key in enumerate(self.one.ledger.keys()) if key and not skip(n))
         while batch := list(islice(wanted, _BATCH)):
-            found = earlier.known([key for _, key in batch])
+            found = earlier.places([key for _, key in batch])
             for n, key in batch:
-                marks[n] = key in found
+                places[n] = found.get(key, 0)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """For people: what took longer than it should."""
+        return self.earlier.notes if self.earlier is not None else ()
+
+    def forget(self) -> None:
+        """Nobody asks any more: eight bytes a request are free for what comes next."""
+        self._places = None
 
     def is_all(self) -> bool:
         """Whether nothing is left to send: rows that cannot be sent are not sent."""
-        return sum(self.marks()) + self.one.plan.bad >= self.one.plan.requests
+        places = self.places()
+        return len(places) - places.count(0) + self.one.plan.bad >= self.one.plan.requests
 
 
 @contextmanager
@@ -87,9 +103,12 @@ def leaves_some(one: PlannedJob, skip: Callable[[int], bool]) -> bool:
     return any(key and not skip(n) for n, key in enumerate(one.ledger.keys()))
 
 
-async def answer_known(one: PlannedJob, run: RunWriter, known: Known, stop: Stop) -> None:
+async def answer_known(
+    one: PlannedJob, run: RunWriter, known: Known, stop: Stop, tell: Callable[[str, int, int], None] = _nobody
+) -> None:
     """Write down what earlier runs answered; a request whose answer cannot be found any more stays to be sent.
 
+    tell: told every few hundred requests: the job, how many answers are written down, and of how many that are known.
     Raises OutputError, and SpecError for inputs that change.
     """
     import asyncio  # `plan` has no use for it
@@ -97,54 +116,44 @@ async def answer_known(one: PlannedJob, run: RunWriter, known: Known, stop: Stop
     earlier = known.earlier
     if earlier is None or run.fresh:
         return
-    marks = known.marks(run.answered)
-    if not any(marks):
+    places = known.places(run.answered)
+    known_of = len(places) - places.count(0)
+    if not known_of:
         return
     try:
         for answers in (_as_they_were, _judged_anew):
-            for at, _ in enumerate(answers(one, run, earlier, marks)):
+            for at, _ in enumerate(answers(one, run, earlier, places)):
                 if at % _BATCH == 0:
+                    tell(one.job.name, run.reused, known_of)
                     await asyncio.sleep(0)
                     if stop.reason:
                         return
     finally:
+        known.forget()
         earlier.close()  # Windows cannot put results in order while they are read
 
 
-def _as_they_were(one: PlannedJob, run: RunWriter, earlier: Earlier, marks: bytearray) -> Iterator[None]:
+def _as_they_were(one: PlannedJob, run: RunWriter, earlier: Earlier, places: _Places) -> Iterator[None]:
     """The good answers to plain questions: today's spec can only say the same of them, so nothing is rendered."""
     plain = [not cell.fields.keys() & {"output", "turns"} for cell in one.job.cells]
     if not any(plain):
         return
-    every = enumerate(zip(one.ledger.keys(), _places(one), strict=False))
-    for n, key, (row, place, repeat) in _looked_up(every, marks, earlier):
-        if marks[n] and plain[place] and not row.overrides and not run.answered(n):
-            answer = earlier.answer(key)
+    for n, (key, (row, cell, repeat)) in enumerate(zip(one.ledger.keys(), _requests(one), strict=False)):
+        if places[n] and plain[cell] and not row.overrides and not run.answered(n):
+            answer = earlier.answer(key, places[n])
             if answer is None:
-                marks[n] = 0
+                places[n] = 0
             elif answer["status"] == "ok":
-                run.write_reused(_unrendered(n, row, one.job.cells[place], repeat, key, answer), answer)
+                run.write_reused(_unrendered(n, row, one.job.cells[cell], repeat, key, answer), answer)
         yield
 
 
-def _looked_up(
-    every: Iterator[tuple[int, tuple[str, _Place]]], marks: bytearray, earlier: Earlier
-) -> Iterator[tuple[int, str, _Place]]:
-    """The same, whose answers the index was asked for together."""
-    while batch := list(islice(every, _ROWS)):
-        wanted = [bytes.fromhex(key) for n, (key, _) in batch if marks[n]]
-        if wanted:
-            earlier.known(wanted)
-        for n, (key, place) in batch:
-            yield n, key, place
-
-
-def _places(one: PlannedJob) -> Iterator[_Place]:
-    """Of every request, in order."""
+def _requests(one: PlannedJob) -> Iterator[tuple[Row, int, int]]:
+    """(row, number of its cell, repeat) of every request, in order."""
     for row in read_rows(one.job, one.options.selection, stdin=one.stdin, stamps=one.stamps):
-        for place in range(len(one.job.cells)):
+        for cell in range(len(one.job.cells)):
             for repeat in range(one.job.repeat):
-                yield row, place, repeat
+                yield row, cell, repeat
 
 
 def _unrendered(n: int, row: Row, cell: CellSpec, repeat: int, key: str, answer: Mapping[str, Any]) -> Request:
@@ -164,12 +173,12 @@ def _unrendered(n: int, row: Row, cell: CellSpec, repeat: int, key: str, answer:
     )
 
 
-def _judged_anew(one: PlannedJob, run: RunWriter, earlier: Earlier, marks: bytearray) -> Iterator[None]:
+def _judged_anew(one: PlannedJob, run: RunWriter, earlier: Earlier, places: _Places) -> Iterator[None]:
     """All the others, with today's verdict."""
-    if all(run.answered(n) for n, known in enumerate(marks) if known):
+    if all(run.answered(n) for n, known in enumerate(places) if known):
         return
-    for request in one.requests(lambda n: not marks[n] or run.answered(n)):
-        answer = earlier.answer(request.key)
+    for request in one.requests(lambda n: not places[n] or run.answered(n)):
+        answer = earlier.answer(request.key, places[request.n])
         if answer is not None:
             run.write_reused(request, answer, verdict_on(request, answer))
         yield

@@ -72,6 +72,7 @@ class World:
     """What a run happens in. observer: called when a job starts; gives who is told what happens to it.
 
     around: a context that each job is sent in, by its name. say: told what people should know at once.
+    reusing: told now and then, by job, how many answers of earlier runs are written down, and of how many.
     """
 
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -79,6 +80,7 @@ class World:
     around: Callable[[str], AbstractContextManager[object]] = nullcontext
     rng: random.Random = field(default_factory=random.Random)
     say: Callable[[str], None] = lambda text: None
+    reusing: Callable[[str, int, int], None] = lambda job, done, total: None
 
 
 @dataclass(frozen=True)

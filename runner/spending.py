@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from runner.engine.budget import Budget, out_of_money
 from runner.errors import Problem
 from runner.models.resume import Spent
-from runner.prompts.cap import cap_problems, reserved
 from runner.records import Limit
 from runner.spec.job import MaxCost
 
@@ -34,6 +33,8 @@ def budget_for(one: PlannedJob, spent: Spent, above: Budget | None = None) -> Bu
 
 def flag_problems(planned: Sequence[PlannedJob], max_cost: float | None) -> Iterator[Problem]:
     """What `--max-cost` cannot hold, or never lets through, of each job's plan."""
+    from runner.prompts.cap import cap_problems  # a run that sends nothing has no use for it
+
     for one in planned if max_cost is not None else ():
         own = one.job.run.max_cost
         cap = MaxCost(max_cost or 0.0, best_effort=own is not None and own.best_effort)
@@ -45,5 +46,7 @@ def spent_already(one: PlannedJob, budget: Budget) -> Limit | None:
 
     What has an answer already is looked at too, unless the ledger leaves it out: the engine knows better, and later.
     """
+    from runner.prompts.cap import reserved
+
     held = None if budget.left is None else reserved(one.ledger, one.job.prices)
     return None if held is None or budget.could_take(held.least) else out_of_money(budget, held.least)

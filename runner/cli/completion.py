@@ -10,7 +10,7 @@ from click.shell_completion import get_completion_class
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
     """Print a completion script; load it with `eval "$(promptrun completion bash)"`."""
-    from runner.cli import group
+    from runner.cli.commands import group
 
     complete = get_completion_class(shell)
     if complete is None:

@@ -18,13 +18,13 @@ from types import FrameType
 import click
 
 from runner import __version__
+from runner.cli.early import EXIT_INTERRUPTED, EXIT_TERMINATED, SIGNALS, ending_at_once
 from runner.cli.streams import prepare_streams, say, silence, unheard
 from runner.errors import OutputError, PromptrunError
 
 EXIT_BUG = 70
-EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
 CANNOT_WRITE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+MAY_NOT = frozenset({errno.EACCES, errno.EPERM})
 
 
 class Terminated(KeyboardInterrupt):
@@ -33,12 +33,12 @@ class Terminated(KeyboardInterrupt):
 
 def exit_code_of(command: click.Command, args: list[str]) -> int:
     """Run the command and say, in words and as a code, how it ended."""
-    with ending_on_sigterm():
+    with ending_on_signals():
         return _exit_code_of(command, args)
 
 
 @contextmanager
-def ending_on_sigterm() -> Iterator[None]:
+def ending_on_signals() -> Iterator[None]:
     """While inside, SIGTERM ends the command as Ctrl-C does, so that temporary files go. A run has its own way."""
     if threading.current_thread() is not threading.main_thread():  # only there may handlers be set
         yield
@@ -47,16 +47,21 @@ def ending_on_sigterm() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, end)
+    handlers = dict.fromkeys(SIGNALS, signal.default_int_handler) | {signal.SIGTERM: end}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heard = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, handlers[number])
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 def _exit_code_of(command: click.Command, args: list[str]) -> int:
-    prepare_streams()
     try:
+        prepare_streams()
         ended = command.main(args, prog_name="promptrun", standalone_mode=False)
         sys.stdout.flush()
         return ended if isinstance(ended, int) else 0
@@ -70,12 +75,15 @@ def _exit_code_of(command: click.Command, args: list[str]) -> int:
             show_unwritten(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as error:
+        ending_at_once()  # another one finds nothing left to do
         say("interrupted")
         return EXIT_TERMINATED if isinstance(error.__cause__ or error, Terminated) else EXIT_INTERRUPTED
     except (BrokenPipeError, SystemExit):  # click exits by itself for a broken pipe, with 1, and after a completion
         return no_reader()
     except OSError as error:
-        return cannot_write(error) if error.errno in CANNOT_WRITE else report_bug(args)
+        if error.errno in CANNOT_WRITE:
+            return cannot_write(error)
+        return may_not(error) if error.errno in MAY_NOT and error.filename else report_bug(args)
     except Exception:
         return report_bug(args)
 
@@ -99,6 +107,13 @@ def cannot_write(error: OSError) -> int:
     silence(sys.stdout)
     place = f"`{error.filename}`" if error.filename else "standard output or a temporary file"
     say(f"could not write {place}: {error.strerror}\n    Free some space, then run the same command again.")
+    return OutputError.exit_code
+
+
+def may_not(error: OSError) -> int:
+    """Outputs that another user wrote, as a container or a CI cache leaves them. Never taken for outputs that are new:
+    what is in them would be paid for again."""
+    say(f"could not read or write `{error.filename}`: {error.strerror}\n    Fix its permissions, then run this again.")
     return OutputError.exit_code
 
 

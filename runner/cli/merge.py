@@ -52,11 +52,12 @@ def command(runs: tuple[str, ...], output_dir: Path | None, output: str, quiet: 
 
 def refuse_other_flags(parts: list[Part]) -> None:
     """Raises SpecError when the runs were asked for with other variables or settings: their answers do not compare."""
-    from runner.cli.retry import flags_of, run_words
+    from runner.cli.earlier_run import flags_of
     from runner.store.merge import cannot
+    from runner.store.run_json import command_of
 
     def flags(part: Part) -> object:
-        chosen, _ = flags_of(run_words(part.run), Path(part.run["spec"]["path"]))
+        chosen, _ = flags_of(command_of(part.run), Path(part.run["spec"]["path"]))
         chosen = replace(chosen, shard=None, allow_paths=(), allow_hosts=())
         return chosen if part.run.get("shard") else replace(chosen, only=(), limit=None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -14,12 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.streams import say
-
 if TYPE_CHECKING:
-    from runner.errors import Problem
     from runner.planning import PlannedJob
-    from runner.spec.job import ClientSpec, JobSpec
+    from runner.spec.job import JobSpec
 
 
 def read_shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -86,11 +83,49 @@ SENDING = (
 """What commands that send take."""
 
 
+@dataclass(frozen=True)
+class Flags:
+    """The options of `SENDING`, as typed."""
+
+    wait: bool = False
+    concurrency: int | None = None
+    max_cost: float | None = None
+    yes: bool = False
+    output_dir: Path | None = None
+    output: str = "text"
+    log_file: Path | None = None
+    quiet: bool = False
+
+    def words(self) -> list[str]:
+        """As they could be typed."""
+        words = ["--wait"] if self.wait else []
+        words += ["--concurrency", str(self.concurrency)] if self.concurrency else []
+        words += ["--max-cost", plain_number(self.max_cost)] if self.max_cost is not None else []
+        words += ["--yes"] if self.yes else []
+        words += ["--output-dir", str(self.output_dir)] if self.output_dir else []
+        words += ["--format", self.output] if self.output != "text" else []
+        words += ["--log-file", str(self.log_file)] if self.log_file else []
+        return [*words, "--quiet"] if self.quiet else words
+
+
 def sending(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives the command the options of `SENDING`."""
-    for decorate in reversed(SENDING):
-        function = decorate(function)
-    return function
+    """Gives the command the options of `SENDING` as one `Flags`, its argument `flags`."""
+    return gathered(function, SENDING, Flags, "flags")
+
+
+def gathered(
+    function: Callable[..., Any], decorators: Sequence[Callable[..., Any]], record: type, name: str
+) -> Callable[..., Any]:
+    """The command with these click options and arguments, which it gets as one record in its argument `name`."""
+
+    @wraps(function)
+    def command(**arguments: Any) -> Any:
+        made = record(**{field.name: arguments.pop(field.name) for field in fields(record)})
+        return function(**arguments, **{name: made})
+
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
 
 
 @dataclass(frozen=True)
@@ -108,16 +143,8 @@ class Chosen:
 
 
 def selection(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives the command SPEC… and the selection flags as one `Chosen`, its first argument."""
-
-    @wraps(function)
-    def command(**arguments: Any) -> Any:
-        chosen = Chosen(**{field.name: arguments.pop(field.name) for field in fields(Chosen)})
-        return function(chosen, **arguments)
-
-    for decorate in reversed(SELECTION):
-        command = decorate(command)
-    return command
+    """Gives the command SPEC… and the selection flags as one `Chosen`, its argument `chosen`."""
+    return gathered(function, SELECTION, Chosen, "chosen")
 
 
 def words_of(chosen: Chosen) -> list[str]:
@@ -134,6 +161,20 @@ def words_of(chosen: Chosen) -> list[str]:
         for value in values:
             words += [option, str(value)]
     return words
+
+
+def words_to_run(specs: Sequence[Path], chosen: Chosen, *, simulate: bool) -> list[str]:
+    """The words after `promptrun` that run these specs; `run` is said where a spec is not known for one by its name."""
+    from runner.cli.commands import is_spec
+
+    names = [str(spec) for spec in specs]
+    said = [] if is_spec(names[0]) else ["run"]
+    return [*said, *names, *(["--simulate"] if simulate else []), *words_of(chosen)]
+
+
+def plain_number(number: float) -> str:
+    """Without an exponent, and `5` for 5.0."""
+    return f"{number:.12f}".rstrip("0").rstrip(".")
 
 
 def given_outputs(output_dir: Path | None) -> Path | None:
@@ -188,37 +229,9 @@ def plans_of_runs(output_dir: Path | None, *, simulate: bool) -> Callable[[JobSp
     return kept
 
 
-def service(simulate: bool = False) -> str:
+def service(simulate: bool = False, allow_hosts: Sequence[str] = ()) -> str:
     """Whom the answers come from, as keys see it: the API, or the server that ANTHROPIC_BASE_URL names."""
     from runner.claude.origin import origin_of
 
-    origin = None if simulate else origin_of(os.environ)
+    origin = None if simulate else origin_of(os.environ, allow_hosts)
     return f"anthropic {origin}" if origin else "anthropic"
-
-
-def warn(problems: Sequence[Problem]) -> None:
-    """What is probably unwise, and rows that will be left out, go to stderr; it stops nothing."""
-    if problems:
-        from runner.report.problems import problems_text  # only then: start-up counts
-
-        say(problems_text(problems))
-
-
-def warn_of_log(env: Mapping[str, str]) -> None:
-    """With ANTHROPIC_LOG=debug the SDK prints every request; credentials are in none of it, prompts are."""
-    if env.get("ANTHROPIC_LOG") == "debug":
-        say("warning: ANTHROPIC_LOG=debug prints every prompt and file that is sent, here on stderr")
-
-
-def tell_where(client: ClientSpec) -> None:
-    """What a spec changes about where requests, and the credential with them, go: said before the first one goes."""
-    said = [f"to {client.base_url}"] if client.base_url else []
-    said += [f"through the proxy {client.proxy}"] if client.proxy else []
-    headers = [*client.headers, *client.header_variables]
-    said += [f"with the headers {', '.join(headers)}"] if headers else []
-    if said:
-        say(f"requests go {', '.join(said)}, as the spec says")
-
-
-def all_warnings(planned: PlannedJob) -> list[Problem]:
-    return [*planned.job.warnings, *planned.plan.warnings, *planned.plan.problems]

@@ -17,9 +17,9 @@ from runner.cli.options import (
     reading_specs,
     selection,
     service,
-    warn,
-    words_of,
+    words_to_run,
 )
+from runner.cli.telling import warn
 
 if TYPE_CHECKING:
     from runner.models.estimate import PlanCost
@@ -48,7 +48,7 @@ def command(
     from runner.sitting import job_folder
 
     kept = plans_of_runs(output_dir, simulate=simulate)
-    with reading_specs(chosen, service=service(simulate), kept=kept) as planned:
+    with reading_specs(chosen, service=service(simulate, chosen.allow_hosts), kept=kept) as planned:
         for one in planned:
             warn(one.job.warnings)
             folder = job_folder(one.job, given_outputs(output_dir), simulate=simulate)
@@ -83,6 +83,5 @@ def counted_by_api(planned: PlannedJob, *, simulate: bool) -> dict[str, Counted]
 
 def command_line(spec: Path, chosen: Chosen, output_dir: Path | None, *, simulate: bool = False) -> str:
     """What to type to run exactly what was planned."""
-    words = ["promptrun", str(spec), *(["--simulate"] if simulate else [])]
-    words += words_of(chosen)
+    words = ["promptrun", *words_to_run([spec], chosen, simulate=simulate)]
     return shlex.join([*words, "--output-dir", str(output_dir)] if output_dir else words)

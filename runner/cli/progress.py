@@ -7,9 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from runner.cli.streams import say, silence
 from runner.records import Event, RequestDone
@@ -17,10 +15,19 @@ from runner.report.counts import Counts, counts_text, left_text
 from runner.report.resume import resume_text
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from runner.sitting import Started
 
 LINE_EVERY_SECONDS = 30.0
+REUSED_EVERY_SECONDS = 10.0
 STATE_EVERY_SECONDS = 0.2
+
+
+def a_bar(**given: Any) -> tqdm[NoReturn]:
+    from tqdm import tqdm  # a log file needs none
+
+    return tqdm(unit="req", **given)
 
 
 class Progress:
@@ -38,11 +45,7 @@ class Progress:
     ) -> None:
         self.name, self.stream, self.now = name, stream, now
         self.counts = Counts(total, now, done)
-        self.bar = (
-            tqdm(total=total, initial=done, desc=name, unit="req", file=stream, position=row)
-            if stream.isatty()
-            else None
-        )
+        self.bar = a_bar(total=total, initial=done, desc=name, file=stream, position=row) if stream.isatty() else None
         self.next_look = now() + (STATE_EVERY_SECONDS if self.bar is not None else LINE_EVERY_SECONDS)
 
     def __call__(self, event: Event) -> None:
@@ -92,9 +95,11 @@ class Progress:
 class Shown:
     """The progress of the jobs that are running now, if any is to be shown."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, now: Callable[[], float] = time.monotonic) -> None:
         self.quiet = quiet
+        self.now = now
         self.jobs: dict[str, Progress] = {}
+        self.next_reused = now() + REUSED_EVERY_SECONDS
 
     def start(self, started: Started) -> Callable[[Event], None]:
         if self.quiet:
@@ -106,6 +111,12 @@ class Shown:
         row = next(row for row in range(len(rows) + 1) if -row not in rows)
         self.jobs[name] = Progress(name, total=total, done=started.answered, stream=sys.stderr, row=row)
         return self.jobs[name]
+
+    def reusing(self, name: str, done: int, total: int) -> None:
+        """How far a job is with the answers of earlier runs: a line now and then, since a million take a minute."""
+        if not self.quiet and self.now() >= self.next_reused:
+            self.next_reused = self.now() + REUSED_EVERY_SECONDS
+            self.say(f"{name}: {done:,} of {total:,} answers of earlier runs written down")
 
     def say(self, text: str) -> None:
         progress = next(iter(self.jobs.values()), None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 import orjson
 
-from runner.cli.options import Chosen, all_warnings, reading_specs, selection, service, warn
+from runner.cli.options import Chosen, reading_specs, selection, service
+from runner.cli.telling import all_warnings, warn
 from runner.prompts.media_body import whole_body
 from runner.records import Request
 
@@ -18,7 +19,7 @@ def command(chosen: Chosen) -> None:
     Each line is {id, cell, repeat, key, body, betas}, with the headers of the request where it has some. Nothing is
     sent; where a token from the environment would be, there is `***`. Rows that make no request are named on stderr.
     """
-    with reading_specs(chosen, service=service()) as planned:
+    with reading_specs(chosen, service=service(allow_hosts=chosen.allow_hosts)) as planned:
         for one in planned:
             warn(all_warnings(one))
             for request in one.requests():

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import compress, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import (
-    Chosen,
-    all_warnings,
-    given_outputs,
-    outputs_here,
-    reading_specs,
-    sending,
-    service,
-    tell_where,
-    warn,
-    warn_of_log,
-    words_of,
-)
+from runner.cli.again import Again
+from runner.cli.earlier_run import chosen_by, flags_of, good, outputs_of, refuse_other_job, spec_of
+from runner.cli.options import Flags, outputs_here, reading_specs, sending, service, words_to_run
 from runner.cli.streams import say
-from runner.errors import SpecError
+from runner.cli.telling import all_warnings, tell_where, warn, warn_of_log
 
 if TYPE_CHECKING:
     from runner.planning import PlannedJob
@@ -55,19 +46,9 @@ def read_statuses(ctx: click.Context, param: click.Parameter, value: tuple[str, 
     metavar="STATUS,…",
     help=f"What is sent again: {', '.join(STATUSES)}.  [default: failed]",
 )
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a key of the spec: run.max_cost=5.")
 @sending
-def command(
-    run: str,
-    statuses: frozenset[str],
-    wait: bool,
-    concurrency: int | None,
-    max_cost: float | None,
-    yes: bool,
-    output_dir: Path | None,
-    output: str,
-    log_file: Path | None,
-    quiet: bool,
-) -> int:
+def command(run: str, statuses: frozenset[str], sets: tuple[str, ...], flags: Flags) -> int:
     """Send the failed requests of RUN again, or those with another status.
 
     It starts a new run, of the same spec with the same flags (--var, --set, --only, --limit, --shard, --simulate),
@@ -78,17 +59,18 @@ def command(
     from runner.retrying import Retry, compare
     from runner.sitting import RunOptions
     from runner.store import find_run, read_run
+    from runner.store.run_json import command_of
 
-    folder = find_run(outputs_here(output_dir), run).resolve()
+    folder = find_run(outputs_here(flags.output_dir), run).resolve()
     earlier = read_run(folder)
-    words = run_words(earlier)
+    words = command_of(earlier)
     chosen, simulate = flags_of(words, spec_of(earlier, folder, words))
-    again = ("run", *map(str, chosen.specs), *(["--simulate"] if simulate else []), *words_of(chosen))
-    retry = Retry(folder, earlier["run"], statuses, again)
-    with reading_specs(chosen, service=service(simulate)) as (whole,):
+    chosen = replace(chosen_by(earlier, chosen), sets=(*chosen.sets, *sets))
+    retry = Retry(folder, earlier["run"], statuses, ("run", *words_to_run(chosen.specs, chosen, simulate=simulate)))
+    with reading_specs(chosen, service=service(simulate, chosen.allow_hosts)) as (whole,):
         refuse_other_job(whole, earlier)
         compared = compare(whole, retry)
-        tell_compared(compared, retry, earlier, words, quiet=quiet)
+        tell_compared(compared, retry, earlier, words, quiet=flags.quiet)
         if not compared.sent:
             return 0 if good(earlier) else 1
         with what_is_sent(whole, compared) as planned:
@@ -96,114 +78,18 @@ def command(
             if not simulate:
                 tell_where(planned.job.client)
             warn_of_log(os.environ)
-            require_money([planned], yes=yes, max_cost=max_cost, simulate=simulate)
+            require_money([planned], yes=flags.yes, max_cost=flags.max_cost, simulate=simulate)
             options = RunOptions(
-                outputs=outputs_of(folder, earlier, output_dir),
+                outputs=outputs_of(folder, earlier, flags.output_dir),
                 simulate=simulate,
-                concurrency=concurrency,
-                max_cost=max_cost,
-                arguments=typed(run, earlier["run"], statuses, output_dir),
-                wait=wait,
+                concurrency=flags.concurrency,
+                max_cost=flags.max_cost,
+                arguments=tuple(sys.argv[1:]),
+                wait=flags.wait,
                 retry=retry,
             )
-            return run_all([planned], options, quiet=quiet, output=output, log_file=log_file)
-
-
-# ---------------------------------------------------------------- what the earlier run was
-
-
-def run_words(earlier: Mapping[str, Any]) -> list[str]:
-    """The words of the run command that the earlier run was, or repeated."""
-    if earlier.get("retry"):
-        return list(earlier["retry"]["arguments"])
-    return list(earlier["sittings"][0]["arguments"])
-
-
-def flags_of(words: Sequence[str], spec: Path) -> tuple[Chosen, bool]:
-    """The selection flags among the words, and whether it was simulated.
-
-    Raises SpecError for a value that was not kept, and for flags that this version does not have.
-    """
-    params = run_params(words[1:] if words[:1] == ["run"] else words, spec)
-    flags: dict[str, Any] = {field.name: params.get(field.name) for field in fields(Chosen)}
-    chosen = Chosen(**flags | {"specs": (spec,)})
-    hidden = [word for word in words_of(chosen) if "***" in word]
-    if hidden:
-        raise SpecError(
-            f"the run had the flag value `{hidden[0]}`, and what looks like a credential is never kept",
-            next="Run the spec itself again with that value; what is answered already is not sent again.",
-            rule="run",
-        )
-    return chosen, bool(params.get("simulate"))
-
-
-def run_params(words: Sequence[str], spec: Path) -> dict[str, Any]:
-    """The words as `promptrun run` reads them; without words (the run was started from Python) only the spec."""
-    from runner.cli.run import command as run_command
-
-    try:
-        return run_command.make_context("run", list(words) or [str(spec)]).params
-    except click.UsageError as error:
-        raise SpecError(
-            f"the flags of that run cannot be read: {error.format_message()}",
-            next="Run the spec itself with the flags you want; what is answered already is not sent again.",
-            rule="run",
-        ) from error
-
-
-def spec_of(earlier: Mapping[str, Any], folder: Path, words: Sequence[str]) -> Path:
-    """Where the spec is today: in the project that the results lie in, in the one around us, or where it was typed."""
-    from runner.spec.paths import project_root
-
-    kept = earlier["spec"]["path"]
-    roots = [outputs_of(folder, earlier, None), None]
-    places = [root.parent / kept for root in roots if root is not None]
-    places.append(project_root(Path.cwd() / "spec.yaml") / kept)
-    places += [Path(word) for word in words if Path(word).name == Path(kept).name]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        raise SpecError(
-            f"the spec of this run, `{kept}`, is not here",
-            next="Run this command in the project that the spec belongs to.",
-            rule="run",
-        )
-    return near(found)
-
-
-def near(path: Path) -> Path:
-    """Relative to the working directory when it lies below it: shorter to read, and to type."""
-    try:
-        return path.resolve().relative_to(Path.cwd())
-    except ValueError:
-        return path
-
-
-def outputs_of(folder: Path, earlier: Mapping[str, Any], output_dir: Path | None) -> Path | None:
-    """The outputs folder that the run lies in; for a run that was moved elsewhere, what the flags say."""
-    if folder.parent.name != earlier["job"]:
-        return given_outputs(output_dir)
-    above = folder.parent.parent
-    return above.parent if above.name == "simulated" else above
-
-
-def refuse_other_job(planned: PlannedJob, earlier: Mapping[str, Any]) -> None:
-    if planned.job.name != earlier["job"]:
-        raise SpecError(
-            f"`{planned.job.path}` is now named `{planned.job.name}`; the run is one of `{earlier['job']}`",
-            next="Run the spec itself, or give it its old name.",
-            rule="run",
-        )
-
-
-def good(earlier: Mapping[str, Any]) -> bool:
-    """Whether the run passed its checks."""
-    from runner.spec.checks import checks_spec
-
-    counts = earlier["counts"]
-    return bool(counts) and checks_spec(earlier.get("checks")).passed(counts["good"], earlier["plan"]["requests"])
-
-
-# ---------------------------------------------------------------- what is done now
+            again = Again(retry_words(run, earlier["run"], statuses), sets, flags, piped=planned.stdin.used)
+            return run_all([planned], options, flags, again)
 
 
 @contextmanager
@@ -220,11 +106,11 @@ def what_is_sent(planned: PlannedJob, compared: Compared) -> Iterator[PlannedJob
         yield rest.without(compress(count(), compared.settled))
 
 
-def typed(ref: str, run: str, statuses: frozenset[str], output_dir: Path | None) -> tuple[str, ...]:
-    """The command that goes on with this retry: `job@1` means another run as soon as there is a new one."""
+def retry_words(ref: str, run: str, statuses: frozenset[str]) -> Callable[[Path | None], Sequence[str]]:
+    """How to name this retry: `job@1` means another run as soon as there is a new one."""
     words = ["retry", run if "@" in ref else ref]
     words += [] if statuses == {"failed"} else ["--status", ",".join(sorted(statuses))]
-    return (*words, *(["--output-dir", str(output_dir)] if output_dir else []))
+    return lambda spec: words
 
 
 def tell_compared(

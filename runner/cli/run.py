@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import orjson
 
+from runner.cli.again import Again, of_run
 from runner.cli.options import (
     Chosen,
-    all_warnings,
+    Flags,
     given_outputs,
     outputs_here,
     plans_of_runs,
@@ -22,12 +21,10 @@ from runner.cli.options import (
     selection,
     sending,
     service,
-    tell_where,
-    warn,
-    warn_of_log,
 )
 from runner.cli.streams import put, say
-from runner.errors import SpecError
+from runner.cli.telling import all_warnings, tell_where, warn, warn_of_log
+from runner.errors import OutputError, Problem, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,19 +41,7 @@ if TYPE_CHECKING:
 @click.option("--simulate", is_flag=True, help="Ask a simulator on this machine: no credentials, no cost.")
 @click.option("--fresh", is_flag=True, help="Start a new run, even when an unfinished one could go on.")
 @sending
-def command(
-    chosen: Chosen,
-    simulate: bool,
-    fresh: bool,
-    wait: bool,
-    concurrency: int | None,
-    max_cost: float | None,
-    yes: bool,
-    output_dir: Path | None,
-    output: str,
-    log_file: Path | None,
-    quiet: bool,
-) -> int:
+def command(chosen: Chosen, simulate: bool, fresh: bool, flags: Flags) -> int:
     """Validate, plan and run specs; results go to outputs/.
 
     Nothing is sent before every spec and every row is known to be right. A run that was interrupted goes on
@@ -65,28 +50,35 @@ def command(
     from runner.cli.changes import before_sending
     from runner.sitting import RunOptions, job_folder
 
-    kept = plans_of_runs(output_dir, simulate=simulate)
-    with reading_specs(chosen, service=service(simulate), kept=kept) as planned:
+    outputs = given_outputs(flags.output_dir)
+    kept = plans_of_runs(flags.output_dir, simulate=simulate)
+    with reading_specs(chosen, service=service(simulate, chosen.allow_hosts), kept=kept) as planned:
         for place, one in enumerate(planned):
             warn(all_warnings(one))
             if not simulate:
                 tell_where(one.job.client)
-            folder = job_folder(one.job, given_outputs(output_dir), simulate=simulate)
+            folder = job_folder(one.job, outputs, simulate=simulate)
             planned[place], changes = before_sending(one, folder, simulate=simulate, fresh=fresh)
-            for line in () if quiet else changes.splitlines():
+            for line in () if flags.quiet else changes.splitlines():
                 say(f"{one.job.name}: {line}")
         warn_of_log(os.environ)
-        require_money(planned, yes=yes, max_cost=max_cost, simulate=simulate)
+        require_money(planned, yes=flags.yes, max_cost=flags.max_cost, simulate=simulate)
         options = RunOptions(
-            outputs=given_outputs(output_dir),
+            outputs=outputs,
             simulate=simulate,
             fresh=fresh,
-            concurrency=concurrency,
+            concurrency=flags.concurrency,
             arguments=tuple(sys.argv[1:]),
-            wait=wait,
-            max_cost=max_cost,
+            wait=flags.wait,
+            max_cost=flags.max_cost,
         )
-        return run_all(planned, options, quiet=quiet, output=output, log_file=log_file)
+        again = of_run(chosen, flags, simulate=simulate, piped=planned[0].stdin.used)
+        try:
+            return run_all(planned, options, flags, again)
+        except OutputError as error:
+            if fresh:  # "the same command" would start over
+                error.problems += (Problem("again", f"to go on with what is kept: {again.line(planned[0])}"),)
+            raise
 
 
 def require_money(planned: list[PlannedJob], *, yes: bool, max_cost: float | None, simulate: bool) -> None:
@@ -104,39 +96,39 @@ def require_money(planned: list[PlannedJob], *, yes: bool, max_cost: float | Non
         confirm(planned, yes=yes, max_cost=max_cost)
 
 
-def run_all(planned: list[PlannedJob], options: RunOptions, *, quiet: bool, output: str, log_file: Path | None) -> int:
+def run_all(planned: list[PlannedJob], options: RunOptions, flags: Flags, again: Again) -> int:
     """Run the jobs on an event loop of their own; the exit code of several is the first that applies."""
     import asyncio
 
     from runner.ends import first_that_applies
 
-    return first_that_applies(asyncio.run(send_all(planned, options, quiet=quiet, output=output, log_file=log_file)))
+    return first_that_applies(asyncio.run(send_all(planned, options, flags, again)))
 
 
-async def send_all(
-    planned: list[PlannedJob], options: RunOptions, *, quiet: bool, output: str, log_file: Path | None
-) -> list[int]:
+async def send_all(planned: list[PlannedJob], options: RunOptions, flags: Flags, again: Again) -> list[int]:
     from runner.cli.log_file import LogFile
     from runner.cli.progress import Shown
     from runner.cli.signals import stopping_on_signals
-    from runner.engine.live import Stop
+    from runner.engine.stop import Stop
     from runner.pipeline import run_jobs
     from runner.sitting import World
     from runner.telemetry import tracing
 
-    stop, shown, codes = Stop(), Shown(quiet), []
+    stop, shown, codes = Stop(), Shown(flags.quiet), []
     with ExitStack() as stack:
-        log = stack.enter_context(LogFile(log_file)) if log_file else None
+        log = stack.enter_context(LogFile(flags.log_file)) if flags.log_file else None
         around = stack.enter_context(tracing(os.environ, lambda problem: warn([problem])))
         grace = max(one.job.run.grace for one in planned)
         stack.enter_context(stopping_on_signals(stop, shown.say, grace=grace))
         watch = shown.start if log is None else both(shown.start, log.start)
-        async for finished in run_jobs(planned, options, stop, World(observer=watch, around=around, say=shown.say)):
+        world = World(observer=watch, around=around, say=shown.say, reusing=shown.reusing)
+        async for finished in run_jobs(planned, options, stop, world):
             shown.end(finished.summary.job)
             if log is not None:
                 log.end(finished)
             codes.append(finished.exit_code)
-            tell(finished, options, quiet=quiet, output=output)
+            one = next(one for one in planned if one.job.name == finished.summary.job)
+            tell(finished, flags, again.line(one, finished.ended.limit))
     return codes
 
 
@@ -147,25 +139,23 @@ def both(first: Watch, second: Watch) -> Watch:
     return lambda started: listening(first(started), second(started))
 
 
-def tell(finished: Finished, options: RunOptions, *, quiet: bool, output: str) -> None:
-    """The run's folder or its JSON object to stdout; the summary, or at least why it stopped, to stderr."""
+def tell(finished: Finished, flags: Flags, again: str) -> None:
+    """The run's folder or its JSON object to stdout; the summary, or at least how an unfinished run goes on, to stderr.
+
+    again: as `Again.line` gives it.
+    """
     from runner.report.text import cause_text, summary_text
 
     summary, cause = finished.summary, finished.ended.cause
-    if output == "json":
+    if flags.output == "json":
         failure = cause.to_json() if cause else None
         put(orjson.dumps(summary.to_json() | {"failure": failure, "exit_code": finished.exit_code}))
     else:
         put(summary.folder)
-    if not quiet:
-        say(summary_text(summary, cause, command=again(options.arguments), elsewhere=elsewhere(finished)))
-    elif cause or summary.limit:
-        say(cause_text(summary, cause))
-
-
-def again(arguments: tuple[str, ...]) -> str:
-    """The command that goes on with this run: as typed, without the `--fresh` that would start over and pay twice."""
-    return shlex.join(["promptrun", *(word for word in arguments if word != "--fresh")])
+    if not flags.quiet:
+        say(summary_text(summary, cause, command=again, elsewhere=elsewhere(finished)))
+    elif cause or summary.limit or not summary.finished:
+        say(cause_text(summary, cause, command=again))
 
 
 def elsewhere(finished: Finished) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from runner.cli.early import SIGNALS
+from runner.timer import Timer
+
 if TYPE_CHECKING:
     from runner.engine.live import Stop
-
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def stopping_on_signals(
         stop.request("terminated" if number == signal.SIGTERM else "interrupted")
         say("stopping: waiting for what is in flight. Once more to stop at once.")
         if number == signal.SIGTERM:
-            loop.call_later(grace, stop.now)
+            Timer(grace, stop.now)
 
     # signal.signal works on every system; asyncio's own handlers do not exist on Windows.
     before = {

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.options import Chosen, all_warnings, reading_specs, selection, service, warn
+from runner.cli.options import Chosen, reading_specs, selection, service
+from runner.cli.telling import all_warnings, warn
 
 if TYPE_CHECKING:
     from runner.errors import Problem
@@ -22,7 +23,7 @@ def command(chosen: Chosen, online: bool, simulate: bool) -> None:
 
     All problems are printed at once, each with its place and the next step; exit code 2 when there is one.
     """
-    with reading_specs(chosen, service=service(simulate)) as planned:
+    with reading_specs(chosen, service=service(simulate, chosen.allow_hosts)) as planned:
         told = asked(planned, simulate=simulate) if online else []
         warn(told)
         for one in planned:

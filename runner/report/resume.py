@@ -1,4 +1,4 @@
-"""How a run goes on, in words: what is done, what is left, what it cost so far, what may have been billed."""
+"""How a run goes on, in words: what is done, what is sent now, what it cost so far, what may have been billed."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from runner.report.words import count, money
 
 
 def resume_text(resume: Resume) -> str:
-    """One line: `going on: 600 of 1,000 are answered, 400 left; $1.20 so far, …`; "" for a run that begins."""
+    """One line: `going on: 600 of 1,000 are answered, 400 to send; $1.20 so far, …`; "" for a run that begins."""
     if not resume.continued:
         return ""
     done = f"{resume.answered:,} of {resume.total:,} are answered"
     if resume.reused:
         done += f", {resume.reused:,} more by earlier runs"
     failed = f" ({resume.failed:,} of them failed before)" if resume.failed else ""
-    return f"going on: {done}, {resume.left:,} left{failed}; {_spent(resume.spent, simulated=resume.simulated)}"
+    return f"going on: {done}, {resume.to_send:,} to send{failed}; {_spent(resume.spent, simulated=resume.simulated)}"
 
 
 def _spent(spent: Spent, *, simulated: bool) -> str:

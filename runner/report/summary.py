@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
 
 
 def summary_text(summary: Summary, cause: Failure | None = None, *, command: str = "", elsewhere: str = "") -> str:
-    """The whole summary. cause: what ended the run early; command: what the user would type to run this job again.
+    """The whole summary. cause: what ended the run early; command: as in `next_step`.
 
     elsewhere: the `--output-dir` a later command needs to find this run; "" when it looks there by itself.
     """
@@ -38,13 +38,14 @@ def summary_text(summary: Summary, cause: Failure | None = None, *, command: str
     facts |= {"tokens": _tokens(summary), "cache": _cache(summary), "cost": _cost(summary), "time": _time(summary)}
     facts["results"] = _results(summary)
     facts["next"] = next_step(summary, command, elsewhere)
-    lines += [f"{name:<9}{value}" for name, value in facts.items() if value]
+    lines += [_fact(name, value) for name, value in facts.items() if value]
     return "\n".join(lines)
 
 
-def cause_text(summary: Summary, cause: Failure | None) -> str:
-    """Why a run ended early, alone."""
-    return "\n".join([_headline(summary), *_limit_lines(summary), *(_cause_lines(summary, cause) if cause else ())])
+def cause_text(summary: Summary, cause: Failure | None, *, command: str = "") -> str:
+    """Why a run ended early and how it goes on, alone. command: as in `next_step`."""
+    lines = [_headline(summary), *_limit_lines(summary), *(_cause_lines(summary, cause) if cause else ())]
+    return "\n".join(lines if summary.finished else [*lines, _fact("next", next_step(summary, command))])
 
 
 def summary_json(summary: Summary) -> str:
@@ -52,11 +53,15 @@ def summary_json(summary: Summary) -> str:
     return orjson.dumps(summary.to_json()).decode()
 
 
+def _fact(name: str, value: str) -> str:
+    return f"{name:<9}{value}"
+
+
 def _headline(summary: Summary) -> str:
     text = f"{summary.job}: {summary.good:,} of {summary.total:,} good"
     parts = []
-    if summary.left:
-        parts.append(f"{summary.left:,} left")
+    if not summary.finished and summary.to_send:
+        parts.append(f"{summary.to_send:,} left")
     if summary.end not in ("complete", ""):
         parts.append(f"stopped: {summary.end}")
     parts += _known(summary)
@@ -182,17 +187,23 @@ def reference(summary: Summary) -> str:
 
 
 def next_step(summary: Summary, command: str, elsewhere: str = "") -> str:
-    """What to type next."""
+    """What to type next. command: what goes on with an unfinished run, "" where that is for the reader to know."""
     if not summary.finished:
-        waiting = summary.left + summary.transient
-        again = f"`{command}`" if command else "the same command"
-        return f"{again} again: it goes on with the {count(waiting, 'request')} left and pays for no answer twice"
+        return f"{command or 'the same command again'}: {_what_is_sent(summary)}"
     words = ["promptrun show", reference(summary)]
     if summary.groups:
         words.append(shell_word(summary.groups[0].example))
     if elsewhere:
         words += ["--output-dir", shell_word(elsewhere) or shlex.quote(elsewhere)]  # a path is the user's own
     return " ".join(word for word in words if word)
+
+
+def _what_is_sent(summary: Summary) -> str:
+    """By going on: what has no answer, also where it failed for good."""
+    if not summary.to_send:
+        return "it finishes the files and sends nothing"
+    failed = f" ({summary.failed_to_send:,} of them failed)" if summary.failed_to_send else ""
+    return f"it goes on with the {count(summary.to_send, 'request')} left{failed} and pays for no answer twice"
 
 
 def shell_word(word: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.store.files import from_json, read_lines
 from runner.store.index import ANSWERED, ResultIndex
-from runner.store.money import was_answered
+from runner.store.money import call_parts, was_answered
 from runner.store.paid import Paid
 from runner.store.versions import check_format
 
@@ -25,7 +25,8 @@ class AttemptTally:
 
     sent: attempts; calls: how many calls they were for; warm-ups count in both. maybe_billed: attempts that may have
     been paid for though no answer came of them. overhead: answered warm-ups; unfinished: replies of requests that
-    have no answered result yet. garbage: lines that could not be read.
+    have no answered result yet. assumed_usd: what was reserved for answers without a known price, as far as no part of
+    them has one: a cap counts it as spent. garbage: lines that could not be read.
     """
 
     def __init__(self, total: int, prices: PriceTable = LIST_PRICES) -> None:
@@ -37,6 +38,7 @@ class AttemptTally:
         self.maybe_unpriced = 0
         self.overhead = Paid(prices)
         self.unfinished = Paid(prices)
+        self.assumed_usd = 0.0
         self.garbage = 0
         self._calls = array("H", bytes(2 * total))  # how many calls of each request were seen
         self._pending = bytearray(total)
@@ -61,6 +63,8 @@ class AttemptTally:
         for n, pending in enumerate(self._pending):
             if pending and results.states[n] == ANSWERED:
                 self.by_kind["reply"] += 1
+                if results.unpriced_at[n]:
+                    self._assume_last(n, results, journal)
             elif pending:
                 self._lost(n)
         for prefix in list(self._warming):
@@ -78,6 +82,8 @@ class AttemptTally:
             self._send(n, record.get("call") or 0, record.get("may_cost_usd"))
         elif record.get("t") == "reply":
             self.by_kind["reply"] += 1
+            if self._pending[n]:
+                self._assume(record, self._may_cost[n])
             self._pending[n] = _NOTHING
             if results.states[n] != ANSWERED and record.get("call", 0) >= self._held(n, results, journal):
                 self.unfinished.add(record, str(record.get("asked") or "unknown"))
@@ -87,6 +93,18 @@ class AttemptTally:
             if failure.get("maybe_billed"):
                 self._maybe(n)
             self._pending[n] = _NOTHING
+
+    def _assume_last(self, n: int, results: ResultIndex, journal: Path) -> None:
+        """The same for the call whose reply has no line but the result."""
+        record = results.read(n, journal.with_name("results.jsonl")) or {}
+        for call in [call for call in record.get("calls") or () if was_answered(call)][-1:]:
+            self._assume(call, self._may_cost[n])
+
+    def _assume(self, call: Mapping[str, Any], may_cost: float) -> None:
+        """An answered call. may_cost: what was reserved for it, 0 when that was not known either."""
+        paid = [usd for _, usd in call_parts(call, "")]
+        if None in paid:
+            self.assumed_usd += max(0.0, may_cost - sum(usd for usd in paid if usd is not None))
 
     def _held(self, n: int, results: ResultIndex, journal: Path) -> int:
         """How many answered calls the result of a failed request holds: those are paid for by the result."""
@@ -105,6 +123,7 @@ class AttemptTally:
             self.by_kind[str(failure.get("kind")) if failure else "reply"] += 1
             if failure is None:
                 self.overhead.add(record, str(record.get("model")))
+                self._assume(record, may_cost or 0.0)
             elif failure.get("maybe_billed"):
                 self._count_maybe(may_cost)
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import orjson
 
-from runner.errors import OutputError, SpecError
+from runner.errors import SpecError
 from runner.store.files import from_json, read_lines
 from runner.store.index import ResultIndex
 from runner.store.run_id import is_run_id, run_ids
+from runner.store.run_json import run_at, runs_in
 from runner.store.versions import check_format
 
 SIMULATED = "simulated"
@@ -86,7 +87,7 @@ def _by_position(outputs: Path, job: str, which: str) -> Path:
     folder = job_folder(outputs, job)
     if which == "latest":
         return _latest(folder, job)
-    runs = [folder / run_id for run_id in run_ids(folder) if is_run_folder(folder / run_id)]
+    runs = [place for place, _ in runs_in(folder)]
     if not which.isdecimal() or int(which) < 1:
         raise SpecError(
             f"`{which}` in `{job}@{which}` is not a place in the list of runs",
@@ -99,11 +100,9 @@ def _by_position(outputs: Path, job: str, which: str) -> Path:
 
 
 def _latest(folder: Path, job: str) -> Path:
-    for run_id in run_ids(folder):
-        if is_run_folder(folder / run_id):
-            run = read_run(folder / run_id)
-            if run["finished"] and not run["limited"]:
-                return folder / run_id
+    for place, run in runs_in(folder):
+        if run["finished"] and not run["limited"]:
+            return place
     raise SpecError(
         f"`{job}` has no finished run of all its rows yet",
         next=f"`{job}@1` is its newest run.",
@@ -121,23 +120,22 @@ def _near(name: str, known: list[str]) -> str:
 
 def read_run(folder: Path) -> dict[str, Any]:
     """run.json of a run; raises SpecError when the folder holds none, OutputError for a newer format."""
-    path = folder / "run.json"
-    try:
-        run = from_json(path.read_bytes()) if path.is_file() else None
-    except OSError as error:
-        raise OutputError(f"could not read `{path}`: {error.strerror}", next="Fix its permissions.") from error
+    run = run_at(folder)
     if run is None:
-        raise SpecError(f"`{folder}` is not a run: it has no readable run.json", rule="run")
-    check_format(run, path)
+        raise SpecError(
+            f"`{folder}` is not a run: it has no readable run.json",
+            next="Run the job again: answers that are in its results.jsonl are used, and not paid for again.",
+            rule="run",
+        )
     return run
 
 
 def list_runs(outputs: Path, job: str | None = None) -> list[dict[str, Any]]:
     """run.json of every run of a job (or of all jobs), newest first, with its `folder` and whether it is `pinned`."""
     folders = [job_folder(outputs, job)] if job else [outputs / name for name in jobs(outputs)]
-    runs = [folder / run_id for folder in folders for run_id in run_ids(folder) if is_run_folder(folder / run_id)]
-    runs.sort(key=lambda run: run.name, reverse=True)
-    return [read_run(run) | {"folder": str(run), "pinned": (run / PIN).is_file()} for run in runs]
+    runs = [found for folder in folders for found in runs_in(folder)]
+    runs.sort(key=lambda found: found[0].name, reverse=True)
+    return [run | {"folder": str(folder), "pinned": (folder / PIN).is_file()} for folder, run in runs]
 
 
 def read_results(folder: Path) -> Iterator[dict[str, Any]]:

@@ -169,6 +169,7 @@ def summarise(
         unpriced_models=tuple(sorted(money.unpriced)),
         maybe_billed_attempts=attempts.maybe_billed,
         maybe_billed_usd=attempts.to_json()["usd"],
+        assumed_usd=round(attempts.assumed_usd, 9),
         overhead_requests=attempts.overhead.count,
         overhead_usd=attempts.overhead.usd,
         cache_hit_rate=tally.cache_hit_rate,

@@ -12,7 +12,7 @@ from runner.store.files import from_json, read_lines
 from runner.store.index import ANSWERED, state_of
 from runner.store.opening import unfinished_run
 from runner.store.run_id import run_ids
-from runner.store.versions import check_format
+from runner.store.run_json import run_at, runs_in
 
 __all__ = ["answered_numbers", "newest_run", "retries_of", "unfinished_run"]
 
@@ -25,22 +25,15 @@ def newest_run(job_folder: Path, shard: Mapping[str, Any] | None = None) -> dict
 
     shard: as in a manifest.
     """
-    for run_id in run_ids(job_folder):
-        path = job_folder / run_id / "run.json"
-        run = from_json(path.read_bytes()) if path.exists() else None
-        if run is not None:
-            check_format(run, path)
-            if run.get("parent") is None and _dealt(run.get("shard")) == _dealt(shard):
-                return run
-    return None
+    first = (run for _, run in runs_in(job_folder) if run.get("parent") is None)
+    return next((run for run in first if _dealt(run.get("shard")) == _dealt(shard)), None)
 
 
 def retries_of(job_folder: Path, run: str) -> frozenset[str]:
     """The retries of a run, and theirs: each has the requests of the run that it retried, or fewer."""
     family = {run}
     for later in sorted(run_id for run_id in run_ids(job_folder) if run_id > run):
-        path = job_folder / later / "run.json"
-        made = from_json(path.read_bytes()) if path.exists() else None
+        made = run_at(job_folder / later)
         if made is not None and made.get("parent") in family:
             family.add(later)
     return frozenset(family - {run})

@@ -1,4 +1,4 @@
-"""Which requests of a plan have a result, and where its line starts: nine bytes a request, up to a million of them."""
+"""Which requests of a plan have a result, and where its line starts: ten bytes a request, up to a million of them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def state_of(record: Mapping[str, Any]) -> int:
 class ResultIndex:
     """The newest line of each request. ordered: the file holds one line a request, in order of n, so far.
 
+    unpriced_at: a 1 for each request whose answer has a part without a known price.
+
     billed, unpriced: what the newest lines that `load` read have paid, in US dollars, and the parts without a price.
     """
 
@@ -35,17 +37,20 @@ class ResultIndex:
         self.total = total
         self.states = bytearray(total)
         self.offsets = array("Q", bytes(8 * total))
+        self.unpriced_at = bytearray(total)
         self.ordered = True
         self.garbage = 0
         self.billed = 0.0
         self.unpriced = 0
         self._next = 0
 
-    def note(self, n: int, state: int, offset: int) -> None:
+    def note(self, n: int, state: int, offset: int, *, billed: float | None = 0.0) -> None:
+        """The newest line of a request. billed: US dollars, as the line has it."""
         self.ordered = self.ordered and n >= self._next
         self._next = max(self._next, n + 1)
         self.states[n] = state
         self.offsets[n] = offset
+        self.unpriced_at[n] = billed is None
 
     def load(self, path: Path) -> None:
         """One streaming pass over results.jsonl; a later line of the same request supersedes an earlier one.
@@ -72,7 +77,7 @@ class ResultIndex:
             return
         self._supersede(record["n"], path)
         self._bill(record, 1)
-        self.note(record["n"], state_of(record), offset)
+        self.note(record["n"], state_of(record), offset, billed=record.get("billed_usd"))
 
     def _supersede(self, n: int, path: Path) -> None:
         if self.states[n] != NONE:

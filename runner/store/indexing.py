@@ -18,6 +18,8 @@ from runner.store.run_id import run_ids
 from runner.store.versions import check_format
 
 RESULTS = "results.jsonl"
+_IN_VAIN: set[Path] = set()
+"""Indexes that this process has waited for already, and had to do without."""
 
 
 class Indexing:
@@ -66,6 +68,7 @@ class Indexing:
 
 def open_sound(path: Path, wait: float = WAIT_SECONDS) -> AnswerIndex:
     """The index at a path; one that is damaged or of another version is made anew. Raises sqlite3.Error, OSError."""
+    wait = patience(path, wait)
     try:
         return AnswerIndex(path, wait=wait)
     except sqlite3.OperationalError:  # locked, read-only, no space: not the file's fault
@@ -74,6 +77,16 @@ def open_sound(path: Path, wait: float = WAIT_SECONDS) -> AnswerIndex:
         for stale in (path, path.with_name(f"{NAME}-journal")):
             stale.unlink(missing_ok=True)
         return AnswerIndex(path, wait=wait)
+
+
+def patience(path: Path, wait: float) -> float:
+    """How long to wait for whoever holds an index: once in a process is enough."""
+    return 0.0 if path in _IN_VAIN else wait
+
+
+def waited_in_vain(path: Path) -> None:
+    """The index could not be had: the next look at it does not wait."""
+    _IN_VAIN.add(path)
 
 
 def size_of(folder: Path) -> int:

@@ -26,18 +26,24 @@ def kept_plans(job_folder: Path) -> Iterator[Path]:
             yield path
 
 
-def keep_plan(folder: Path, save: Callable[[Path], bool]) -> None:
-    """Keep a run's plan, whole or not at all. save: writes it to a path; False when there is nothing to keep."""
+def keep_plan(folder: Path, save: Callable[[Path], bool]) -> bool:
+    """Keep a run's plan, whole or not at all. save: writes it to a path; False when there is nothing to keep.
+
+    Returns whether it takes the place of one that could not be used: of another version, or damaged.
+    """
     path, temporary = folder / NAME, folder / f".{NAME}.tmp"
     try:
         temporary.unlink(missing_ok=True)
-        if not path.exists() and save(temporary):
+        replaced = path.exists()
+        if save(temporary):
             with temporary.open("rb+") as file:
                 sync(file)
             temporary.replace(path)
             sync_folder(folder)
+            return replaced
     except (OSError, sqlite3.Error):
         forget_plan(folder)
+    return False
 
 
 def forget_plan(folder: Path) -> None:

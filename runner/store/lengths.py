@@ -10,6 +10,7 @@ from typing import Any, Final
 from runner.models.usage import usage_parts
 from runner.store.files import from_json
 from runner.store.run_id import run_ids
+from runner.store.versions import FORMAT
 
 _RUNS: Final = 5
 
@@ -53,4 +54,6 @@ def _asked(folder: Path) -> Mapping[str, Mapping[str, int]]:
         usage = from_json(path.read_bytes()) if path.is_file() else None
     except OSError:
         usage = None
-    return (usage or {}).get("asked") or {}
+    if usage is None or usage.get("v") != FORMAT:  # a guess is no reason to refuse a newer one
+        return {}
+    return usage.get("asked") or {}

@@ -28,6 +28,7 @@ from runner.store.index import ResultIndex, state_of
 from runner.store.lock import JobLock
 from runner.store.opening import make_folder
 from runner.store.run_id import new_run_id, run_ids
+from runner.store.run_json import command_of
 from runner.store.times import Clock
 from runner.store.versions import FORMAT
 
@@ -231,7 +232,7 @@ def _manifest(
         "parent": None,
         "shard": None,
         "retry": None,
-        "merged": [{"run": part.run["run"], "shard": _shard_text(part.run)} for part in parts],
+        "merged": [_merged(part.run) for part in parts],
         "plan_hash": plan_hash,
         "plan": {**plans[0], **summed},
         "sittings": [*(sitting for part in parts for sitting in part.run["sittings"]), sitting],
@@ -244,6 +245,11 @@ def _sitting(like: Mapping[str, Any], arguments: Sequence[str], clock: Clock) ->
     known = {name: like[name] for name in ("versions", "git")}
     empty: dict[str, Any] = {name: [] if isinstance(value, list) else None for name, value in like.items()}
     return empty | known | {"arguments": list(arguments), "started": clock.utc()}
+
+
+def _merged(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of one of the parts."""
+    return {"run": run["run"], "shard": _shard_text(run), "arguments": command_of(run)}
 
 
 def _shard_text(run: Mapping[str, Any]) -> str | None:

@@ -12,14 +12,15 @@ from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.models.resume import Spent
 from runner.records import Plan
 from runner.spec.job import Keep
-from runner.store.files import cannot_write, from_json, mend_tail, to_json, write_whole
+from runner.store.files import cannot_write, mend_tail, to_json, write_whole
 from runner.store.index import ANSWERED, ResultIndex
 from runner.store.lock import JobLock, lock_name
 from runner.store.replies import ReplyIndex
 from runner.store.run_id import new_run_id, run_ids
+from runner.store.run_json import runs_in
 from runner.store.spent import spent_so_far
 from runner.store.times import Clock, format_utc, parse_utc
-from runner.store.versions import FORMAT, check_format
+from runner.store.versions import FORMAT
 from runner.store.writer import RunWriter
 
 IGNORE = "*\n!.gitignore\n"
@@ -75,14 +76,8 @@ def unfinished_run(
 
     manifest: of the run that would go on. A shard goes on with that shard, a retry with a retry of the same run.
     """
-    for run_id in run_ids(job_folder):
-        path = job_folder / run_id / "run.json"
-        run = from_json(path.read_bytes()) if path.exists() else None
-        if run is not None:
-            check_format(run, path)
-            if run["plan_hash"] == plan_hash and not run["finished"] and _kind(run) == _kind(manifest):
-                return run
-    return None
+    same = (run for _, run in runs_in(job_folder) if run["plan_hash"] == plan_hash and not run["finished"])
+    return next((run for run in same if _kind(run) == _kind(manifest)), None)
 
 
 def _kind(run: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -158,6 +153,7 @@ def _writer(folder: Path, run: dict[str, Any], plan: Plan, **given: Any) -> RunW
         if lost:
             run["notes"].append(f"{name}: a torn last line ({lost} bytes) was dropped")
     index.load(folder / "results.jsonl")
+    run["notes"] += _missing(run, index)
     replies = ReplyIndex()
     replies.load(folder / "journal.jsonl", index)
     if index.garbage:
@@ -167,6 +163,13 @@ def _writer(folder: Path, run: dict[str, Any], plan: Plan, **given: Any) -> RunW
     was = (folder / "run.json").read_bytes() if continued else None
     write_whole(folder / "run.json", to_json(run, indent=True))
     return RunWriter(folder, run=run, plan=plan, index=index, replies=replies, spent=spent, was=was, **given)
+
+
+def _missing(run: Mapping[str, Any], index: ResultIndex) -> list[str]:
+    """What an earlier sitting wrote and somebody took away since: it is sent, and paid for, again."""
+    had = max((sitting["results"] or 0 for sitting in run["sittings"]), default=0)
+    has = index.total - index.missing
+    return [f"results.jsonl: {had - has:,} of {had:,} results are gone since the last sitting"] if has < had else []
 
 
 def _close_killed(sitting: dict[str, Any], folder: Path) -> None:

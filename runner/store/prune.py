@@ -17,8 +17,9 @@ from typing import Any, Final
 from runner.errors import OutputError
 from runner.store.distinct import Distinct
 from runner.store.files import cannot_write, from_json, read_lines
-from runner.store.find import PIN, is_run_folder, read_run
-from runner.store.run_id import is_run_id, run_ids
+from runner.store.find import PIN, is_run_folder
+from runner.store.run_id import is_run_id
+from runner.store.run_json import runs_in
 
 _ASIDE: Final = ".removing-"
 
@@ -58,7 +59,7 @@ def is_pinned(folder: Path) -> bool:
 
 def fates(job_folder: Path, *, keep: int) -> list[Fate]:
     """What would become of each run, newest first. keep: how many of the newest finished runs stay."""
-    found = {run: read_run(job_folder / run) for run in run_ids(job_folder) if _is_plain_run(job_folder / run)}
+    found = {folder.name: run for folder, run in runs_in(job_folder) if _is_plain_run(folder)}
     reasons = _reasons(job_folder, found, keep)
     for run, answers in needed(job_folder, reasons, found).items():
         plural = "s" if answers != 1 else ""

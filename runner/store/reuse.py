@@ -15,11 +15,14 @@ from typing import Any, BinaryIO, Final, Self, TypeAlias, TypeVar
 from runner.errors import OutputError
 from runner.store.answer_index import NAME, WAIT_SECONDS, AnswerIndex, is_own_answer, key_of, name_of
 from runner.store.files import from_json
-from runner.store.indexing import RESULTS, open_sound, put_in, refresh
+from runner.store.indexing import RESULTS, open_sound, put_in, refresh, waited_in_vain
 from runner.store.run_id import run_ids
 from runner.store.times import parse_utc
 
 _OPEN_FILES: Final = 16
+_OFFSET_BITS: Final = 44
+_OFFSET: Final = (1 << _OFFSET_BITS) - 1
+"""A place holds the number of a run, and below it the offset in its results: up to 17 TB."""
 _Found = TypeVar("_Found")
 Named: TypeAlias = tuple[str, Mapping[str, Any], int]
 """(id, cell, repeat): what a request is called in every run."""
@@ -50,11 +53,13 @@ class Earlier:
         self.but = but
         self.simulated = simulated
         self.oldest = 0.0 if max_age is None else parse_utc(now).timestamp() - max_age
+        self.notes: list[str] = []  # for people: what took longer than it should
         self._index: AnswerIndex | None = None
         self._private = False
         self._scanned: set[str] = set()
         self._asked: dict[bytes, tuple[str, int]] = {}  # what was looked up last: it is asked for next
-        self._found: dict[bytes, list[tuple[str, int]]] = {}  # the same of answers
+        self._runs = [""]  # by the number that stands for them in a place; no place is 0
+        self._numbers: dict[str, int] = {}
         self._files: dict[str, BinaryIO | None] = {}
         if run_ids(job_folder):
             self._index = self._opened()
@@ -65,12 +70,16 @@ class Earlier:
         return self._index is not None
 
     def known(self, keys: Sequence[bytes]) -> Collection[bytes]:
-        """Those of a few hundred keys that the index has an answer to, which is all that is looked at.
+        """Those of a few hundred keys that the index has an answer to, which is all that is looked at."""
+        simulated, oldest = self.simulated, self.oldest
+        return self._asking(lambda index: index.known(keys, simulated=simulated, oldest=oldest)) or set()
 
-        Makes `answer` five times as fast for them until it is called again.
+    def places(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """Where the index says that the newest answer to each of a few hundred keys is; the others are left out.
+
+        A place is a number above 0 that means something to `answer` of this object only.
         """
-        self._found = self._places_of(keys)
-        return self._found.keys()
+        return {key: self._packed(*found[0]) for key, found in self._places_of(keys).items()}
 
     def runs_of(self, names: Sequence[Named]) -> list[str | None]:
         """The newest run that had each of a few hundred requests."""
@@ -78,12 +87,24 @@ class Earlier:
         self._asked = self._asking(lambda index: index.asked_of(hashes)) or {}
         return [self._asked[one][0] if one in self._asked else None for one in hashes]
 
-    def answer(self, key: str) -> dict[str, Any] | None:
-        """The newest result line that answers this key; None when there is none that may be used."""
+    def answer(self, key: str, place: int = 0) -> dict[str, Any] | None:
+        """The newest result line that answers this key; None when there is none that may be used.
+
+        place: of the answer, as `places` had it, which saves looking it up.
+        """
         if not key:
             return None
+        record = self._line(self._runs[place >> _OFFSET_BITS], place & _OFFSET) if place else None
+        if record is not None and record.get("key") == key and is_own_answer(record):
+            return record
         raw = bytes.fromhex(key)
         return self._verified(lambda: self._places(raw), lambda record: key_of(record) == raw and is_own_answer(record))
+
+    def _packed(self, run: str, offset: int) -> int:
+        if run not in self._numbers:
+            self._numbers[run] = len(self._runs)
+            self._runs.append(run)
+        return self._numbers[run] << _OFFSET_BITS | offset
 
     def holds_simulated(self) -> bool:
         """Whether a simulator gave any of the answers."""
@@ -104,7 +125,7 @@ class Earlier:
         return self._asked.get(name) or self._asking(lambda index: index.asked(name))
 
     def _places(self, key: bytes) -> list[tuple[str, int]]:
-        return self._found.get(key) or self._places_of([key]).get(key, [])
+        return self._places_of([key]).get(key, [])
 
     def _places_of(self, keys: Sequence[bytes]) -> dict[bytes, list[tuple[str, int]]]:
         simulated, oldest = self.simulated, self.oldest
@@ -152,17 +173,23 @@ class Earlier:
         """The job's index, up to date; where that is not to be had, one of our own."""
         try:
             index = open_sound(self.job_folder / NAME, self.wait)
-        except (sqlite3.Error, OSError):
-            return self._own()
+        except (sqlite3.Error, OSError) as error:
+            return self._without(error)
         try:
             refresh(index, self.job_folder, self.but)
-        except (sqlite3.Error, OSError):
+        except (sqlite3.Error, OSError) as error:
             index.close()
-            return self._own()
+            return self._without(error)
         except BaseException:
             index.close()
             raise
         return index
+
+    def _without(self, error: Exception) -> AnswerIndex:
+        """One of our own, since the job's is not to be had."""
+        waited_in_vain(self.job_folder / NAME)
+        self.notes.append(f"{NAME} could not be used ({error}); earlier answers were looked up in the results")
+        return self._own()
 
     def _own(self) -> AnswerIndex:
         """Made from the results in a temporary file."""
@@ -193,7 +220,7 @@ class Earlier:
     def _scan_again(self, run: str) -> None:
         """The index is wrong about this run: its results were put in order, say, and the index not told."""
         self._scanned.add(run)
-        self._asked, self._found = {}, {}
+        self._asked = {}
         self._close_files()
 
         def scan(index: AnswerIndex) -> None:

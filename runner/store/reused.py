@@ -19,15 +19,7 @@ def reused_line(
     """
     first = answer.get("reused_from") or {name: answer[name] for name in ("run", "n", "id")}
     own = {
-        "v": 1,
-        "job": job,
-        "run": run,
-        "n": request.n,
-        "id": request.id,
-        "cell": dict(request.cell),
-        "repeat": request.repeat,
-        "source": {"file": request.source.file, "line": request.source.line},
-        "parts": dict(request.parts),
+        **request.to_json(job=job, run=run),
         "calls": [],
         "checks": [],
         "row": dict(request.row),

@@ -21,5 +21,6 @@ def spent_so_far(journal: Path, index: ResultIndex) -> Spent:
         usd=index.billed + sum(paid.priced_usd for paid in others),
         maybe_usd=tally.maybe_usd,
         maybe_attempts=tally.maybe_billed,
+        assumed_usd=tally.assumed_usd,
         unpriced=index.unpriced + tally.maybe_unpriced + sum(paid.unpriced.total() for paid in others),
     )

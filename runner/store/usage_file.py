@@ -59,13 +59,18 @@ def usage_json(
 
 
 def _budget(manifest: Mapping[str, Any], tally: ResultTally, attempts: AttemptTally) -> dict[str, Any] | None:
-    """The cap of the newest sitting and what is left of it; what may have been billed counts as spent."""
+    """The cap of the newest sitting and what is left of it; everything that may have been paid counts as spent."""
     cap = manifest["sittings"][-1].get("max_cost") if manifest.get("sittings") else None
     if cap is None:
         return None
-    spent, maybe = tally.money.priced_usd, attempts.maybe_usd
-    left = max(0.0, cap - spent - maybe)
-    return {"max_cost_usd": cap, "spent_usd": spent, "maybe_billed_usd": _rounded(maybe), "left_usd": _rounded(left)}
+    spent, maybe, assumed = tally.money.priced_usd, attempts.maybe_usd, attempts.assumed_usd
+    return {
+        "max_cost_usd": cap,
+        "spent_usd": spent,
+        "maybe_billed_usd": _rounded(maybe),
+        "assumed_usd": _rounded(assumed),
+        "left_usd": _rounded(max(0.0, cap - spent - maybe - assumed)),
+    }
 
 
 def _by_model(tally: ResultTally) -> dict[str, Any]:

@@ -8,7 +8,7 @@ Nothing here decides what is sent; not safe for use by several threads.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,24 +18,20 @@ from runner.errors import OutputError
 from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.models.resume import Resume, Spent
 from runner.models.summary import Summary
-from runner.records import AttachedFile, Attempt, Call, Failure, Judgement, PaceState, Plan, Request, Result
+from runner.records import Call, Judgement, PaceState, Plan, Request, Result
 from runner.spec.job import Keep
-from runner.store.files import AppendFile, Replace, from_json, to_json, write_whole
+from runner.store.files import Replace, from_json, to_json, write_whole
 from runner.store.finishing import Ending, finish_run
-from runner.store.index import ANSWERED, FAILED, NONE, TRANSIENT, ResultIndex, state_of
+from runner.store.index import ANSWERED, NONE, ResultIndex, state_of
+from runner.store.journal import Journal
 from runner.store.keeping import kept_record
 from runner.store.lock import JobLock
-from runner.store.overhead import overhead_line, overhead_sent_line
-from runner.store.replies import ReplyIndex, reply_line
+from runner.store.replies import ReplyIndex
 from runner.store.reused import reused_line
-from runner.store.syncing import GroupedSync
 from runner.store.times import Clock
-from runner.store.uploads import upload_line, uploaded_ids
-
-SYNC_EVERY_SECONDS = 1.0
 
 
-class RunWriter:
+class RunWriter(Journal):
     """An open run (the engine's Sink). Made by `open_run`; use it as a context manager, or call `close()`."""
 
     def __init__(
@@ -54,6 +50,7 @@ class RunWriter:
         keep: Keep = Keep(),  # noqa: B008 (frozen: it cannot change)
         strict: bool = False,
     ) -> None:
+        super().__init__(folder, plan.requests, strict=strict)
         self.folder = folder
         self.run = run
         self.plan = plan
@@ -62,20 +59,12 @@ class RunWriter:
         self.clock = clock
         self.prices = prices
         self.keep = keep
-        self.strict = strict
         self.started = clock.now()
         self.answered_before = index.count(ANSWERED)
         self.reused = 0
-        self.unwritten: list[bytes] = []
-        self.journal = AppendFile(folder / "journal.jsonl")
-        self.results = AppendFile(folder / "results.jsonl")
-        self._sync: GroupedSync | None = GroupedSync(
-            (self.results, self.journal), interval=0.0 if strict else SYNC_EVERY_SECONDS
-        )
         self._lock: JobLock | None = lock
         self._spent = spent
         self._was = was
-        self._sent = bytearray(plan.requests)
 
     @property
     def run_id(self) -> str:
@@ -124,58 +113,24 @@ class RunWriter:
         if self._was is not None and not self.reused:
             write_whole(self.folder / "run.json", self._was)
 
-    def resume(self) -> Resume:
-        """What the run has behind it, for a word on how it goes on."""
+    def resume(self, to_send: int, failed: int) -> Resume:
+        """What the run has behind it, for a word on how it goes on. to_send, failed: as in `Resume`."""
         return Resume(
             total=self.plan.requests,
             answered=self.answered_before,
             reused=self.reused,
-            failed=self.index.count(FAILED) + self.index.count(TRANSIENT),
+            to_send=to_send,
+            failed=failed,
             continued=self.continued,
             simulated=self.run["simulated"],
             spent=self.spent(),
         )
 
+    def add_notes(self, notes: Iterable[str]) -> None:
+        """For people, in run.json and the summary; each once."""
+        self.run["notes"] += [note for note in notes if note not in self.run["notes"]]
+
     # ------------------------------------------------------------ while it runs
-
-    def sent(self, request: Request, attempt: int, at: str, may_cost: float | None, call: int = 0) -> None:
-        """About to send attempt `attempt` (from 1) of a call (from 0).
-
-        may_cost: US dollars it may cost at most, None when unknown.
-        """
-        self._sent[request.n] = 1
-        line = {"v": 1, "t": "sent", "n": request.n, "id": request.id, "call": call, "attempt": attempt, "at": at}
-        self._journal(line | {"may_cost_usd": may_cost})
-
-    def attempt_failed(self, request: Request, attempt: Attempt, call: int = 0) -> None:
-        line = {"v": 1, "t": "failure", "n": request.n, "id": request.id, "call": call, "attempt": attempt.n}
-        self._journal({**attempt.to_json(), **line})
-
-    def replied(self, request: Request, answer: Call, call: int) -> None:
-        """The first thing done with a reply that no answered result holds. Raises OutputError."""
-        line = to_json(reply_line(request, answer, call))
-        try:
-            self.journal.append(line)
-            self._wrote()
-        except OutputError as error:
-            self._show_with(error, line)
-            raise
-
-    def overhead_sent(self, prefix: str, request: Request, at: str, may_cost: float | None) -> None:
-        """About to warm a prefix up. may_cost: as in `sent`."""
-        self._journal(overhead_sent_line(prefix, request, at, may_cost))
-
-    def overhead(self, prefix: str, request: Request, call: Call | None, failure: Failure | None) -> None:
-        """How warming a prefix up ended; one of the two is None. Raises OutputError."""
-        self._journal(overhead_line(prefix, request, call, failure))
-
-    def uploaded(self, file: AttachedFile, id: str) -> None:
-        """A file has an id now; later sittings of this run use it too."""
-        self._journal(upload_line(file, id))
-
-    def file_ids(self) -> dict[str, str]:
-        """sha256 → id of the files that earlier sittings uploaded."""
-        return uploaded_ids(self.journal.path)
 
     def done(self, result: Result) -> None:
         """The first thing done with a reply. Raises OutputError when it cannot be written."""
@@ -193,10 +148,6 @@ class RunWriter:
         self.reused += 1
         self._write_result(reused_line(request, answer, verdict, job=self.run["job"], run=self.run_id))
 
-    def _journal(self, line: Mapping[str, Any]) -> None:
-        self.journal.append(to_json(line))
-        self._wrote()
-
     def _write_result(self, record: dict[str, Any]) -> None:
         line = to_json(kept_record(record, self.keep))
         try:
@@ -204,25 +155,8 @@ class RunWriter:
         except OutputError as error:
             self._show_with(error, line)
             raise
-        self.index.note(record["n"], state_of(record), offset)
+        self.index.note(record["n"], state_of(record), offset, billed=record["billed_usd"])
         self._wrote()
-
-    def _show_with(self, error: OutputError, line: bytes) -> None:
-        """A reply that cannot be written goes out with the error, so that it is shown at least."""
-        self.unwritten.append(line)
-        error.unwritten = self.unwritten
-
-    async def settled(self) -> None:
-        """Returns once what was written is on the disk; at once where the job does not ask for that (`durability`)."""
-        if self.strict and self._sync:
-            from asyncio import wrap_future
-
-            await wrap_future(self._sync.durable())
-            self._wrote()
-
-    def _wrote(self) -> None:
-        if self._sync:
-            self._sync.wrote()
 
     # ------------------------------------------------------------ the end
 
@@ -263,16 +197,6 @@ class RunWriter:
             if self._lock:
                 self._lock.release()
                 self._lock = None
-
-    def _close_files(self) -> None:
-        if self._sync is None:
-            return
-        sync, self._sync = self._sync, None
-        try:
-            sync.close()
-        finally:
-            self.journal.close()
-            self.results.close()
 
     def __enter__(self) -> Self:
         return self

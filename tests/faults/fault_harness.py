@@ -29,11 +29,14 @@ Json = dict[str, Any]
 
 
 def clean_environment(home: Path, url: str | None = None) -> dict[str, str]:
-    """This environment without what could steer promptrun or lend it credentials. url: whom to ask instead."""
+    """This environment without what could steer promptrun or lend it credentials. url: whom to ask instead.
+
+    What Python compiled it may keep, even where pytest may not: compiling `runner` takes each process 0.3 s.
+    """
     kept = {
         name: value for name, value in os.environ.items() if not name.upper().startswith(("ANTHROPIC_", "PROMPTRUN_"))
     }
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "PYTHONDONTWRITEBYTECODE"):
         kept.pop(name, None)
         kept.pop(name.lower(), None)
     asked = {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "not-a-real-key"} if url else {}

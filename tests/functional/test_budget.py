@@ -143,12 +143,12 @@ def test_one_cap_over_several_specs_and_each_keeps_its_own(
     assert booked(own) + booked(shared) >= 0.90 * 0.30  # one of them may be the first to find too little left
 
 
-def test_a_job_s_own_cap_stops_it_alone(tmp_path: Path, promptrun: Command, simulator: Callable[..., str]) -> None:
+def test_a_job_s_own_cap_stops_it_alone(tmp_path: Path, process: Command, simulator: Callable[..., str]) -> None:
     url = simulator("--latency", "0")
     one = write(tmp_path, "  max_cost: 0.10\n", name="one", rows=100)
     two = write(tmp_path, name="two", rows=100)
     words = (one, two, "--output-dir", tmp_path / "outputs", "--format", "json", "--quiet")
-    done = promptrun(*words, "--max-cost", "50", env={**KEY, "ANTHROPIC_BASE_URL": url})
+    done = process(*words, "--max-cost", "50", env={**KEY, "ANTHROPIC_BASE_URL": url})
     assert done.returncode == 3, done.stderr
     own, other = json_lines(done.stdout)
     assert booked(own) <= 0.10

@@ -22,21 +22,21 @@ def only_run(outputs: Path, job: str = "job") -> Path:
 # ---------------------------------------------------------------- 0 and 1
 
 
-def test_0_and_one_folder_a_line_on_stdout(promptrun: Command, hand_server: HandServer, tmp_path: Path) -> None:
+def test_0_and_one_folder_a_line_on_stdout(process: Command, hand_server: HandServer, tmp_path: Path) -> None:
     specs = [write_job(tmp_path, numbered(2), name=name) for name in ("first", "second")]
-    printed = promptrun.ok(*specs, "--output-dir", tmp_path / "out", env=hand_server.environment())
+    printed = process.ok(*specs, "--output-dir", tmp_path / "out", env=hand_server.environment())
 
     folders = [Path(line) for line in printed.splitlines()]
     assert [folder.resolve().parent.name for folder in folders] == ["first", "second"]
     assert all((folder / "results.jsonl").exists() for folder in folders)
 
 
-def test_1_when_a_request_has_no_good_answer(promptrun: Command, hand_server: HandServer, tmp_path: Path) -> None:
+def test_1_when_a_request_has_no_good_answer(process: Command, hand_server: HandServer, tmp_path: Path) -> None:
     hand_server.behaviour = lambda server, body, n: (
         error(400, "invalid_request_error", "the word is not to our taste") if "word 3" in str(body) else message(body)
     )
     spec = write_job(tmp_path, numbered(6))
-    done = promptrun(spec, "--output-dir", tmp_path / "out", env=hand_server.environment())
+    done = process(spec, "--output-dir", tmp_path / "out", env=hand_server.environment())
 
     assert done.returncode == 1
     assert "the word is not to our taste" in done.stderr
@@ -49,7 +49,7 @@ def test_1_when_a_request_has_no_good_answer(promptrun: Command, hand_server: Ha
 
 
 def test_2_for_a_wrong_spec_with_every_problem_and_nothing_sent(
-    promptrun: Command, hand_server: HandServer, tmp_path: Path
+    process: Command, hand_server: HandServer, tmp_path: Path
 ) -> None:
     good = write_job(tmp_path, numbered(2), name="good")
     bad = tmp_path / "bad.yaml"
@@ -58,7 +58,7 @@ def test_2_for_a_wrong_spec_with_every_problem_and_nothing_sent(
         "inputs:\n  - {id: a, word: one}\n",
         encoding="utf-8",
     )
-    done = promptrun(good, bad, "--output-dir", tmp_path / "out", env=hand_server.environment())
+    done = process(good, bad, "--output-dir", tmp_path / "out", env=hand_server.environment())
 
     assert done.returncode == 2
     assert hand_server.bodies == []
@@ -121,11 +121,11 @@ def test_4_when_a_run_that_goes_on_has_no_credentials_leaves_it_as_it_was(
 
 
 def test_4_when_the_key_is_refused_and_no_row_is_tried_again(
-    promptrun: Command, hand_server: HandServer, tmp_path: Path
+    process: Command, hand_server: HandServer, tmp_path: Path
 ) -> None:
     hand_server.behaviour = lambda server, body, n: error(401, "authentication_error", "invalid x-api-key")
     spec = write_job(tmp_path, numbered(200), extra="run: {concurrency: 4}\n")
-    done = promptrun(spec, "--output-dir", tmp_path / "out", env=hand_server.environment())
+    done = process(spec, "--output-dir", tmp_path / "out", env=hand_server.environment())
 
     assert done.returncode == 4
     assert len(hand_server.bodies) <= 8
@@ -135,23 +135,23 @@ def test_4_when_the_key_is_refused_and_no_row_is_tried_again(
 # ---------------------------------------------------------------- 74, 75
 
 
-def test_74_when_outputs_cannot_be_written(promptrun: Command, hand_server: HandServer, tmp_path: Path) -> None:
+def test_74_when_outputs_cannot_be_written(process: Command, hand_server: HandServer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     spec = write_job(tmp_path, numbered(2))
-    done = promptrun(spec, "--output-dir", tmp_path / "file" / "out", env=hand_server.environment())
+    done = process(spec, "--output-dir", tmp_path / "file" / "out", env=hand_server.environment())
     assert done.returncode == 74
     assert hand_server.bodies == []
 
 
 def test_75_while_another_run_of_the_job_is_under_way(
-    promptrun: Command, hand_server: HandServer, tmp_path: Path
+    process: Command, hand_server: HandServer, tmp_path: Path
 ) -> None:
     hand_server.behaviour = wait_for_release
     spec = write_job(tmp_path, numbered(3))
     arguments = (spec, "--output-dir", tmp_path / "out")
-    first = promptrun.start(*arguments, env=hand_server.environment())
+    first = process.start(*arguments, env=hand_server.environment())
     hand_server.wait_for(1, first)
-    second = promptrun(*arguments, env=hand_server.environment())
+    second = process(*arguments, env=hand_server.environment())
     hand_server.released.set()
     _, told = first.communicate(timeout=SECONDS)
 
@@ -215,6 +215,14 @@ def test_a_signal_before_the_run_has_begun(
     _, told = run.communicate(timeout=SECONDS)
     assert (run.returncode, told.strip()) == (code, "interrupted")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_while_python_still_imports(name: str, code: int, process: Command, tmp_path: Path) -> None:
+    sends = f"import signal\nsignal.raise_signal(signal.{name})\nraise SystemExit('it went on')\n"
+    (tmp_path / "click.py").write_text(sends, encoding="utf-8")  # in the place of the first thing that takes long
+    done = process("--help", env={"PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, done.stderr) == (code, "interrupted\n")
 
 
 def interrupt(run: subprocess.Popen[str], number: signal.Signals) -> None:

@@ -42,7 +42,9 @@ def test_the_help_lists_every_command(promptrun: Command) -> None:
 
 
 @pytest.mark.parametrize("command", [None, *COMMANDS])
-def test_the_example_in_the_help_works(command: str | None, promptrun: Command, project: Path) -> None:
+def test_the_example_in_the_help_works(
+    command: str | None, promptrun: Command, process: Command, project: Path
+) -> None:
     lines = examples(promptrun.ok(*([command] if command else []), "--help"))
     if command in ("show", "runs", "prune", "retry"):
         promptrun.ok("specs/triage.yaml", "--simulate", cwd=project)
@@ -51,9 +53,9 @@ def test_the_example_in_the_help_works(command: str | None, promptrun: Command, 
             promptrun.ok("specs/triage.yaml", "--simulate", "--shard", shard, cwd=project)
     for arguments in lines:
         if arguments[0] == "simulate":
-            serves_and_stops(promptrun, arguments)
+            serves_and_stops(process, arguments)
             continue
-        done = promptrun(*arguments, cwd=project)
+        done = process(*arguments, cwd=project)
         assert done.returncode == 0, f"promptrun {shlex.join(arguments)}\n{done.stderr}"
 
 

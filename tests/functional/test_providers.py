@@ -52,11 +52,11 @@ def test_a_missing_login_of_a_provider_is_the_accounts(promptrun: Command, tmp_p
 
 
 def test_a_debug_log_is_announced_and_shows_no_credential(
-    promptrun: Command, hand_server: HandServer, tmp_path: Path
+    process: Command, hand_server: HandServer, tmp_path: Path
 ) -> None:
     spec = write_job(tmp_path, numbered(1), extra="client: {headers: {x-gateway-token: {env: GATEWAY_TOKEN}}}\n")
     env = {**hand_server.environment(), "ANTHROPIC_LOG": "debug", "GATEWAY_TOKEN": "gateway-secret"}
-    done = promptrun(spec, "--output-dir", tmp_path / "out", env=env)
+    done = process(spec, "--output-dir", tmp_path / "out", env=env)
     assert done.returncode == 0, done.stderr
     assert hand_server.headers[0]["x-gateway-token"] == "gateway-secret"
     assert done.stderr.index("ANTHROPIC_LOG=debug prints every prompt") < done.stderr.index("Request options")

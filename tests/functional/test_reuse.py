@@ -88,7 +88,8 @@ try:
 except SystemExit as ended:
     code = ended.code
 with open(sys.argv[1], "w", encoding="utf-8") as file:
-    json.dump({"code": code, "roots": sorted({name.partition(".")[0] for name in sys.modules})}, file)
+    roots = sorted({name.partition(".")[0] for name in sys.modules})
+    json.dump({"code": code, "roots": roots, "modules": sorted(sys.modules)}, file)
 """
 
 
@@ -99,7 +100,8 @@ def test_what_is_not_sent_needs_no_sdk(tmp_path: Path, promptrun: Command) -> No
     subprocess.run(command, env=promptrun.environment, cwd=promptrun.cwd, capture_output=True, check=True)
     told = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
     assert told["code"] in (0, None)
-    assert not set(told["roots"]) & {"anthropic", "aiohttp"}
+    assert not set(told["roots"]) & {"anthropic", "aiohttp", "tqdm"}
+    assert "runner.engine.live" not in told["modules"]
     (_, second) = sorted((tmp_path / "outputs" / "simulated" / "job").glob("2*/results.jsonl"))
     assert all(line["reused_from"] for line in read_lines(second))
 

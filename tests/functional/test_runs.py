@@ -295,12 +295,30 @@ def test_retry_follows_the_flags_of_the_run(promptrun: Command, hand_server: Han
     done = promptrun("retry", runs_of(out)[0], cwd=tmp_path / "below", env=hand_server.environment())
     assert done.returncode == 1, done.stderr
     assert [body["max_tokens"] for body in hand_server.bodies[sent:]] == [33, 33]
-    assert [str(body) for body in hand_server.bodies[sent:]] == [str(body) for body in hand_server.bodies[:sent]]
+    asked = sorted(map(str, hand_server.bodies[:sent]))
+    assert sorted(map(str, hand_server.bodies[sent:])) == asked
     child = runs_of(out)[-1]
     assert run_json(child)["shard"] == {"k": 2, "of": 2, "limited": True}
     # and once more, of the retry: its own command line has none of the flags
     promptrun("retry", child, cwd=tmp_path / "below", env=hand_server.environment())
     assert len(hand_server.bodies) == sent + 4
+
+
+def test_a_retry_of_joined_shards_is_of_all_their_rows(
+    promptrun: Command, hand_server: HandServer, tmp_path: Path
+) -> None:
+    hand_server.behaviour = refuses("word 2", "word 3")
+    spec, out = write_job(tmp_path, numbered(6)), tmp_path / "out"
+    env = hand_server.environment()
+    shards = [promptrun(spec, "--shard", f"{k}/2", "--output-dir", out, env=env).stdout.strip() for k in (1, 2)]
+    promptrun("merge", *shards, "--output-dir", out)
+    hand_server.behaviour = lambda server, body, n: message(body)
+    done = promptrun("retry", "job@latest", "--output-dir", out, env=env)
+    assert done.returncode == 0, done.stderr
+    assert len(hand_server.bodies) == 8
+    child = runs_of(out)[-1]
+    assert [line["id"] for line in read_lines(child / "results.jsonl")] == [f"r{n:04}" for n in range(6)]
+    assert run_json(child)["shard"] is None
 
 
 @POSIX

@@ -21,12 +21,12 @@ def test_rows_from_standard_input(promptrun: Command, tmp_path: Path) -> None:
     assert (Path(printed.strip()) / "results.jsonl").read_text(encoding="utf-8").count("\n") == 2
 
 
-def test_paths_from_standard_input(promptrun: Command, tmp_path: Path) -> None:
+def test_paths_from_standard_input(process: Command, tmp_path: Path) -> None:
     for name in ("one.txt", "two.txt"):
         (tmp_path / name).write_text(f"text of {name}", encoding="utf-8")
     spec = tmp_path / "piped.yaml"
     spec.write_text(
         "model: claude-haiku-5-5\nmax_tokens: 64\nprompt: 'Read {{ text }}'\ninputs: {paths: '-'}\n", encoding="utf-8"
     )
-    rendered = json_lines(promptrun.ok("render", spec, stdin="two.txt\none.txt\n", cwd=tmp_path))
+    rendered = json_lines(process.ok("render", spec, stdin="two.txt\none.txt\n", cwd=tmp_path))
     assert ["two.txt" in str(line["body"]) for line in rendered] == [True, False]

@@ -49,10 +49,10 @@ def test_a_log_in_a_folder_that_is_not_there_sends_nothing(promptrun: Command, t
 
 @pytest.mark.parametrize(("env", "spans"), [({"OTEL_TRACES_EXPORTER": "console"}, 2), ({}, 0)])
 def test_spans_come_only_when_the_environment_asks_for_them(
-    env: dict[str, str], spans: int, promptrun: Command, tmp_path: Path
+    env: dict[str, str], spans: int, process: Command, tmp_path: Path
 ) -> None:
     arguments = ("--simulate", "--limit", "2", "--quiet", "--output-dir", tmp_path / "out")
-    done = promptrun(SPECS / "triage.yaml", *arguments, env=env)
+    done = process(SPECS / "triage.yaml", *arguments, env=env)
     assert done.returncode == 0
     assert done.stderr.count('"anthropic.messages.create"') == spans
     assert done.stderr.count('"promptrun.run"') == (1 if spans else 0)

@@ -35,7 +35,7 @@ def installed(tmp_path: Path) -> Command:
     (wheel,) = (tmp_path / "wheels").glob("promptrun-*.whl")
     venv.create(tmp_path / "env", with_pip=False, symlinks=os.name != "nt")
     scripts = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin")
-    pip("--python", tmp_path / "env", "install", "--quiet", wheel)
+    pip("--python", tmp_path / "env", "install", "--quiet", "--no-compile", wheel)  # Python compiles what it uses
     (tmp_path / "elsewhere").mkdir()
     return Command(clean_environment(tmp_path), cwd=tmp_path / "elsewhere", start_with=(str(scripts / "promptrun"),))
 

@@ -7,8 +7,9 @@ import io
 from pathlib import Path
 
 from runner.engine.live import Stop
-from runner.pipeline import WORTH_KEEPING, run_jobs
+from runner.pipeline import run_jobs
 from runner.planning import PlannedJob, PlanOptions, plan_job
+from runner.run_folder import WORTH_KEEPING
 from runner.sitting import Finished, RunOptions, World
 from runner.store.kept_plan import NAME, kept_plans
 

@@ -13,7 +13,7 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 
-from runner.cli import COMMANDS, as_run, group, is_spec
+from runner.cli.commands import COMMANDS, as_run, group, is_spec
 from runner.cli.exits import exit_code_of
 from runner.errors import AccountError, OutputError, PromptrunError, SpecError, TryLater
 
@@ -95,6 +95,14 @@ def test_a_full_disk_under_stdout_is_no_bug(capsys: pytest.CaptureFixture[str]) 
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert exit_code_of(ending(full), []) == 74
     assert "could not write standard output or a temporary file: No space left" in capsys.readouterr().err
+
+
+def test_a_file_of_another_user_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    theirs = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "outputs/triage/results.jsonl")
+    assert exit_code_of(ending(theirs), []) == 74
+    said = capsys.readouterr().err
+    assert "could not read or write `outputs/triage/results.jsonl`: Permission denied" in said
+    assert "Fix its permissions" in said
 
 
 def run_with(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:

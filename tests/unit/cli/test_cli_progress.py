@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from runner.cli.progress import LINE_EVERY_SECONDS, Progress
+from runner.cli.progress import LINE_EVERY_SECONDS, REUSED_EVERY_SECONDS, Progress, Shown
 from runner.records import Attempt, AttemptEnded, Failure, Request, RequestDone, Result, Source
 
 REQUEST = Request(0, "a", {}, 0, "k", "claude-haiku-5-5", 10, b"{}", Source("x.csv", 2))
@@ -29,6 +29,20 @@ def test_a_line_comes_only_when_its_time_has_come() -> None:
     time[0] *= 2
     progress(DONE)
     assert out.getvalue().count("\n") == 2
+
+
+@pytest.mark.parametrize(("quiet", "lines"), [(False, 2), (True, 0)])
+def test_taking_a_million_answers_of_earlier_runs_says_how_far_it_is(
+    quiet: bool, lines: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    time = [0.0]
+    shown = Shown(quiet, now=lambda: time[0])
+    for time[0] in (0.0, 1.0, REUSED_EVERY_SECONDS, REUSED_EVERY_SECONDS + 1, 2 * REUSED_EVERY_SECONDS):
+        shown.reusing("triage", int(1000 * time[0]), 1_000_000)
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == lines
+    if lines:
+        assert told[0] == "triage: 10,000 of 1,000,000 answers of earlier runs written down"
 
 
 class Gone(io.StringIO):

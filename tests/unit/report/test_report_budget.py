@@ -30,7 +30,7 @@ def test_a_cap_under_a_request_s_worst_case_leaves_the_warning_to_say_it():
 
 
 def summary(**fields):
-    told = {"total": 10, "results": 6, "good": 6, "left": 4, "finished": False, "end": "max_cost"}
+    told = {"total": 10, "results": 6, "good": 6, "left": 4, "to_send": 4, "finished": False, "end": "max_cost"}
     return Summary(job="shop", run="r", folder="outputs/shop/r", cost_usd=4.91, priced_usd=4.91, **(told | fields))
 
 
@@ -40,13 +40,13 @@ def test_a_summary_says_what_stopped_it_what_may_have_been_billed_and_what_to_ra
         "max_cost", what, "Raise `run.max_cost` to $5.83 or more, then run the same command again: it goes on."
     )
     ended = summary(max_cost_usd=5.0, limit=limit, maybe_billed_attempts=1, maybe_billed_usd=0.02)
-    lines = summary_text(ended, command="promptrun shop.yaml").splitlines()
+    lines = summary_text(ended, command="`promptrun shop.yaml`").splitlines()
     assert lines[0] == "shop: 6 of 10 good (4 left, stopped: max_cost)"
     assert lines[1:3] == [f"  stopped at {what}", f"    {limit.next}"]
     assert (
         "cost     $4.91; 1 attempt without an outcome may have been billed up to $0.02; $0.070 left of max_cost $5.00"
     ) in [line.replace("$0.020", "$0.02") for line in lines]
-    assert cause_text(ended, None).splitlines() == lines[:3]
+    assert cause_text(ended, None, command="`promptrun shop.yaml`").splitlines() == [*lines[:3], lines[-1]]
     told = ended.to_json()
     assert told["limit"] == {"kind": "max_cost", "what": what}
     assert (told["max_cost_usd"], round(told["left_usd"], 9)) == (5.0, 0.07)

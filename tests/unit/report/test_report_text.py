@@ -77,8 +77,8 @@ def test_all_good(snapshot):
 
 
 def test_some_failed(snapshot):
-    failed = summary(good=42, groups=FAILURES, transient=5, finished=False, retries=31)
-    assert summary_text(failed, command="promptrun specs/triage.yaml") == snapshot
+    failed = summary(good=42, groups=FAILURES, transient=5, to_send=7, failed_to_send=7, finished=False, retries=31)
+    assert summary_text(failed, command="`promptrun specs/triage.yaml` again") == snapshot
 
 
 def test_failed_for_good(snapshot):
@@ -92,9 +92,16 @@ def test_simulated(snapshot):
 
 def test_interrupted(snapshot):
     stopped = summary(
-        results=20, good=20, left=30, finished=False, end="interrupted", maybe_billed_attempts=4, maybe_billed_usd=0.31
+        results=20,
+        good=20,
+        left=30,
+        to_send=30,
+        finished=False,
+        end="interrupted",
+        maybe_billed_attempts=4,
+        maybe_billed_usd=0.31,
     )
-    assert summary_text(stopped, command="promptrun specs/triage.yaml") == snapshot
+    assert summary_text(stopped, command="`promptrun specs/triage.yaml` again") == snapshot
 
 
 REFUSED = Failure("authentication", "invalid x-api-key", 401, "authentication_error")
@@ -106,9 +113,27 @@ BUSY = Failure("overloaded", "Overloaded", 529, "overloaded_error")
 @pytest.mark.parametrize("cause", [REFUSED, NO_API, TWO_HOURS, BUSY], ids=["key", "address", "wait", "busy"])
 def test_what_ended_the_run_and_what_to_do(cause, snapshot):
     failed = (Group("failed", "overloaded", "Overloaded", 20, "T-1", 529),) if cause is BUSY else ()
-    stopped = summary(results=20, good=0, left=30, finished=False, end=cause.kind, groups=failed)
-    assert summary_text(stopped, cause, command="promptrun specs/triage.yaml") == snapshot
-    assert cause_text(stopped, cause) in summary_text(stopped, cause)
+    stopped = summary(results=20, good=0, left=30, to_send=30, finished=False, end=cause.kind, groups=failed)
+    assert summary_text(stopped, cause, command="`promptrun specs/triage.yaml` again") == snapshot
+    alone = cause_text(stopped, cause, command="X").splitlines()
+    whole = summary_text(stopped, cause, command="X").splitlines()
+    assert [*whole[: len(alone) - 1], whole[-1]] == alone
+
+
+def test_what_goes_on_sends_what_has_failed_for_good_too():
+    stopped = summary(results=25, good=20, left=25, to_send=30, failed_to_send=5, finished=False, end="interrupted")
+    lines = cause_text(stopped, None, command="`promptrun a.yaml` again").splitlines()
+    assert lines == [
+        "triage: 20 of 50 good (30 left, stopped: interrupted)",
+        "next     `promptrun a.yaml` again: it goes on with the 30 requests left (5 of them failed)"
+        " and pays for no answer twice",
+    ]
+    done = cause_text(summary(left=1, finished=False, end="interrupted"), None).splitlines()
+    assert done[-1] == "next     the same command again: it finishes the files and sends nothing"
+
+
+def test_a_finished_run_says_no_more_than_why():
+    assert cause_text(summary(limited=False), None).splitlines() == ["triage: 50 of 50 good"]
 
 
 def test_unpriced_and_unordered(snapshot):

@@ -18,7 +18,7 @@ from store_job import USAGE, Job, attempt, ok, plan_of, request
 from runner.errors import OutputError
 from runner.records import Call
 from runner.spec.job import Keep
-from runner.store import open_run, read_results, read_run, read_usage
+from runner.store import earlier_lengths, open_run, read_results, read_run, read_usage
 from runner.store.files import AppendFile, Gone
 from runner.store.syncing import GroupedSync
 
@@ -231,6 +231,15 @@ def test_usage_of_a_newer_format_is_refused(job: Job) -> None:
     (folder / "usage.json").write_bytes(orjson.dumps(usage | {"v": 2}))
     with pytest.raises(OutputError, match="newer promptrun"):
         read_usage(folder)
+
+
+def test_how_long_answers_were_is_no_reason_to_refuse_usage_of_a_newer_format(job: Job) -> None:
+    folder, _ = job.run(ok(0))
+    assert earlier_lengths(job.folder) == {"claude-opus-5-5": (1, 500)}
+    usage = read_usage(folder) or {}
+    newer = usage | {"v": 2, "asked": {"claude-opus-5-5": {"in_another": "shape"}}}
+    (folder / "usage.json").write_bytes(orjson.dumps(newer))
+    assert earlier_lengths(job.folder) == {}
 
 
 def test_every_file_says_its_format(job: Job) -> None:

@@ -8,8 +8,9 @@ import pytest
 from store_job import Job, ok, request
 
 from runner.errors import OutputError, SpecError
-from runner.store import find_result, find_run, list_runs, read_results, read_run, read_usage
+from runner.store import Earlier, find_result, find_run, list_runs, read_results, read_run, read_usage
 from runner.store.files import to_json
+from runner.store.prune import fates
 from runner.store.run_id import is_run_id, new_run_id, run_ids
 
 
@@ -122,6 +123,34 @@ def test_a_newer_format_is_refused_with_what_to_do(job):
 def test_a_folder_without_a_run_says_so(tmp_path):
     with pytest.raises(SpecError, match="is not a run"):
         read_run(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", '{"v": 1, "job": "tri', "[]", '{"v": 1}', None], ids=repr)
+def test_a_run_whose_manifest_is_damaged_is_passed_over(job, content):
+    """Its answers are used all the same: they are in its results."""
+    folder, _ = job.run(ok(0), total=2, end="interrupted")
+    other, _ = job.run(ok(0), fresh=True)
+    (other / "run.json").unlink()
+    if content is None:
+        (other / "run.json").mkdir()
+    else:
+        (other / "run.json").write_text(content, encoding="utf-8")
+    assert [run["run"] for run in list_runs(job.outputs, "triage")] == [folder.name]
+    assert find_run(job.outputs, "triage@1") == folder
+    with pytest.raises(SpecError, match="Run the job again: answers"):
+        read_run(other)
+    assert [fate.run for fate in fates(job.folder, keep=0)] == [folder.name]
+    with Earlier(job.folder, simulated=False, max_age=None, now="2026-11-22T12:00:00.000Z") as earlier:
+        assert earlier.answer(request(0).key)["run"] == other.name
+    with job.open(2) as run:
+        assert run.folder == folder
+
+
+def test_results_that_were_taken_away_are_missed(job):
+    folder, _ = job.run(ok(0), ok(1), total=3, end="interrupted")
+    (folder / "results.jsonl").unlink()
+    with job.open(3) as run:
+        assert run.finish(end="interrupted").notes == ("results.jsonl: 2 of 2 results are gone since the last sitting",)
 
 
 def test_run_ids_sort_by_time_even_when_the_clock_goes_back():

@@ -56,6 +56,14 @@ def test_what_a_killed_process_left_half_written_is_replaced(tmp_path: Path) -> 
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("plan.db", b"a plan")]
 
 
+def test_a_plan_that_could_not_be_used_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "plan.db").write_bytes(b"of another version")
+    assert keep_plan(tmp_path, write)
+    assert (tmp_path / "plan.db").read_bytes() == b"a plan"
+    forget_plan(tmp_path)
+    assert not keep_plan(tmp_path, write)
+
+
 def test_forgetting_twice_is_fine(tmp_path: Path) -> None:
     forget_plan(tmp_path)
     forget_plan(tmp_path)

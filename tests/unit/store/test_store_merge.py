@@ -48,7 +48,11 @@ def test_the_joined_run_is_whole_finished_and_the_latest(job: Job) -> None:
     run = read_run(job.folder / "latest")
     assert run["run"] == summary.run
     assert (run["finished"], run["limited"], run["ordered"]) == (True, False, True)
-    assert run["merged"] == [{"run": folders[0].name, "shard": "1/2"}, {"run": folders[1].name, "shard": "2/2"}]
+    assert [(part["run"], part["shard"]) for part in run["merged"]] == [
+        (folders[0].name, "1/2"),
+        (folders[1].name, "2/2"),
+    ]
+    assert [part["arguments"] for part in run["merged"]] == [["run", "triage.yaml"]] * 2
     assert run["plan"]["requests"] == run["plan"]["rows"] == 5
 
 

@@ -17,7 +17,7 @@ from runner.errors import OutputError
 from runner.records import Call, Judgement
 from runner.store import Earlier
 from runner.store.answer_index import AnswerIndex
-from runner.store.indexing import Indexing, put_in
+from runner.store.indexing import Indexing, patience, put_in
 from runner.store.reused import calls_to_judge
 
 NOW = "2026-11-22T12:00:00.000Z"
@@ -48,6 +48,37 @@ def test_what_a_run_answered_is_known_to_the_next(job: Job) -> None:
         assert known.answer("") is None
         assert known.known([bytes.fromhex(key(n)) for n in (0, 7)]) == {bytes.fromhex(key(0))}
     assert texts(job) == ANSWERS
+
+
+def test_a_place_that_was_looked_up_is_read_without_asking_the_index_again(job: Job) -> None:
+    job.run(ok(2), ok(0), ok(1))
+    with earlier(job) as known:
+        places = known.places([bytes.fromhex(key(n)) for n in (0, 1, 7)])
+        assert places.keys() == {bytes.fromhex(key(0)), bytes.fromhex(key(1))}
+        with sqlite3.connect(job.folder / "index.db") as db:
+            db.execute("DELETE FROM answer")
+        assert known.answer(key(1), places[bytes.fromhex(key(1))])["text"] == "answer 1"
+        assert known.answer(key(1)) is None
+
+
+def test_the_line_at_a_place_counts_only_when_it_holds_the_key(job: Job) -> None:
+    folder, _ = job.run(ok(0), ok(1))
+    with earlier(job) as known:
+        raw = [bytes.fromhex(key(n)) for n in (0, 1)]
+        places = known.places(raw)
+        reversed_lines(job, folder)
+        assert known.answer(key(0), places[raw[0]])["text"] == "answer 0"
+        assert known.answer(key(1), places[raw[0]])["text"] == "answer 1"
+
+
+def test_places_tell_many_runs_and_large_files_apart(job: Job) -> None:
+    for n in range(3):
+        job.run(ok(n), total=3, fresh=True)
+    with earlier(job) as known:
+        places = known.places([bytes.fromhex(key(n)) for n in range(3)])
+        assert len(set(places.values())) == 3
+        assert all(0 < place < 1 << 64 for place in places.values())
+        assert [known.answer(key(n), places[bytes.fromhex(key(n))])["text"] for n in range(3)] == ANSWERS
 
 
 def test_a_job_without_runs_knows_nothing_and_makes_no_folder(job: Job) -> None:
@@ -181,6 +212,22 @@ def test_an_index_that_is_locked_stops_nobody(job: Job) -> None:
     other.execute("ROLLBACK")
     other.close()
     assert texts(job) == ANSWERS
+
+
+def test_a_locked_index_is_waited_for_once_and_a_note_says_so(job: Job) -> None:
+    job.run(ok(0), ok(1), ok(2))
+    index = job.folder / "index.db"
+    assert patience(index, 5.0) == 5.0
+    other = sqlite3.connect(index, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with earlier(job, wait=0.0) as known:
+        (note,) = known.notes
+    assert note == ("index.db could not be used (database is locked); earlier answers were looked up in the results")
+    assert patience(index, 5.0) == 0.0
+    other.execute("ROLLBACK")
+    other.close()
+    with earlier(job) as known:
+        assert known.notes == []
 
 
 def test_an_index_that_is_damaged_while_it_is_asked_is_done_without(job: Job) -> None:

@@ -11,7 +11,7 @@ import pytest
 from store_job import USAGE, Job, attempt, failed, ok, request
 
 from runner.models.resume import Spent
-from runner.records import Call, Failure
+from runner.records import Call, Failure, Result
 from runner.store import read_usage
 
 AT = "2026-11-22T09:28:11.123Z"
@@ -28,6 +28,10 @@ def reply(turn: int = 0, cost: float | None = COST, model: str = "claude-opus-5-
 def spent(job: Job, total: int = 5) -> Spent:
     with job.open(total) as run:
         return run.spent()
+
+
+def approx_usd(usd: float | None) -> Any:
+    return pytest.approx(usd)
 
 
 def approx(usd: float = 0.0, maybe: float = 0.0, attempts: int = 0, unpriced: int = 0) -> Spent:
@@ -74,6 +78,37 @@ def test_an_answer_without_a_price_is_said(job: Job) -> None:
     with job.open(5) as run:
         run.done(ok(0, calls=[reply(cost=None, model="claude-new")], model="claude-new", cost_usd=None))
     assert spent(job) == approx(unpriced=1)
+
+
+def without_price(n: int, *calls: Call) -> Result:
+    return ok(n, calls=list(calls), model="claude-new", cost_usd=None, billed_usd=None)
+
+
+def test_an_answer_without_a_price_counts_at_its_reservation(job: Job) -> None:
+    new = reply(cost=None, model="claude-new")
+    known = {"model": "claude-opus-5-5", "cost_usd": 0.1, "usage": USAGE}
+    handed_over = replace(new, iterations=[known, {**known, "model": "claude-new", "cost_usd": None}])
+    with job.open(6) as run:
+        for n, may_cost in enumerate((RESERVED, RESERVED, RESERVED, RESERVED, None)):
+            run.sent(request(n), 1, AT, may_cost)
+        run.done(without_price(0, new))
+        run.done(without_price(1, handed_over))  # what is known of it is in the sum already
+        run.replied(request(2), new, 0)
+        run.sent(request(2), 1, AT, 0.25, 1)
+        run.done(without_price(2, new, reply(1)))  # the second of its calls has a price
+        run.replied(request(3), new, 0)  # it is not done
+        run.done(without_price(4, new))  # nothing could be reserved for it
+        run.overhead_sent("a", request(5), AT, RESERVED)
+        run.overhead("a", request(5), new, None)
+        left = replace(run.finish(end="interrupted", max_cost=10.0), max_cost_usd=10.0).left_usd
+        usage = read_usage(run.folder) or {}
+    known_usd, assumed = 0.1 + COST, 5 * RESERVED - 0.1
+    behind = spent(job, 6)
+    assert (behind.usd, behind.assumed_usd, behind.unpriced) == (approx_usd(known_usd), approx_usd(assumed), 6)
+    assert behind.at_most == approx_usd(known_usd + assumed)
+    assert left == approx_usd(10.0 - behind.at_most)
+    assert usage["budget"]["assumed_usd"] == approx_usd(assumed)
+    assert usage["budget"]["left_usd"] == approx_usd(left)
 
 
 @pytest.fixture
@@ -146,9 +181,9 @@ def test_a_run_that_goes_on_knows_what_is_behind_it(job: Job) -> None:
         run.done(ok(0))
         run.done(failed(1))
     with job.open(5) as run:
-        resume = run.resume()
+        resume = run.resume(4, 1)
         run.write_reused(request(2), run.result_of(0) or {})
-        later = run.resume()
-    assert (resume.continued, resume.total, resume.answered, resume.failed, resume.left) == (True, 5, 1, 1, 4)
+        later = run.resume(3, 1)
+    assert (resume.continued, resume.total, resume.answered, resume.failed, resume.to_send) == (True, 5, 1, 1, 4)
     assert resume.spent.usd == pytest.approx(COST)
-    assert (later.answered, later.reused, later.left) == (1, 1, 3)
+    assert (later.answered, later.reused, later.to_send) == (1, 1, 3)

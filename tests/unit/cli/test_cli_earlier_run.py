@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from runner.cli.retry import flags_of, good, outputs_of, run_words, spec_of, typed
+from runner.cli.earlier_run import chosen_by, flags_of, good, outputs_of, spec_of
 from runner.errors import SpecError
+from runner.store.run_json import command_of
 
 RUN = "20261122T092811.123Z-7f3a"
 
@@ -55,9 +56,20 @@ def test_a_value_that_was_not_kept_cannot_be_repeated() -> None:
 
 
 def test_a_retry_of_a_retry_follows_the_run_that_was_first() -> None:
-    assert run_words(earlier()) == ["specs/triage.yaml", "--limit", "5"]
+    assert command_of(earlier()) == ["specs/triage.yaml", "--limit", "5"]
     retry = {"statuses": ["failed"], "arguments": ["run", "specs/triage.yaml", "--only", "a"]}
-    assert run_words(earlier(retry=retry)) == ["run", "specs/triage.yaml", "--only", "a"]
+    assert command_of(earlier(retry=retry)) == ["run", "specs/triage.yaml", "--only", "a"]
+
+
+@pytest.mark.parametrize(("shard", "left"), [("1/4", (5, ("a",))), (None, (None, ()))])
+def test_joined_runs_are_not_the_selection_of_their_first_part(shard: str | None, left: tuple[object, object]) -> None:
+    words = ["specs/triage.yaml", "--limit", "5", "--only", "a", "--shard", "1/4", "--var", "tone=dry"]
+    merged = [{"run": RUN, "shard": shard, "arguments": words}, {"run": RUN, "shard": shard, "arguments": ["other"]}]
+    joined = earlier(merged=merged, sittings=[{"arguments": ["retry", RUN]}])
+    assert command_of(joined) == words
+    chosen = chosen_by(joined, flags_of(words, Path("specs/triage.yaml"))[0])
+    assert (chosen.shard, chosen.variables) == (None, ("tone=dry",))
+    assert (chosen.limit, chosen.only) == left
 
 
 def test_the_spec_is_looked_for_in_the_project_of_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,13 +97,6 @@ def test_the_spec_is_looked_for_in_the_project_of_the_results(tmp_path: Path, mo
 )
 def test_the_new_run_goes_where_the_earlier_one_is(folder: str, outputs: Path) -> None:
     assert outputs_of(Path(folder), earlier(), Path("given")) == outputs
-
-
-def test_the_command_that_goes_on_names_the_run_itself() -> None:
-    assert typed("triage@1", RUN, frozenset({"failed"}), None) == ("retry", RUN)
-    words = typed("triage@latest", RUN, frozenset({"refused", "failed"}), Path("out"))
-    assert words == ("retry", RUN, "--status", "failed,refused", "--output-dir", "out")
-    assert typed(f"runs/{RUN}", RUN, frozenset({"failed"}), None) == ("retry", f"runs/{RUN}")
 
 
 def test_a_run_is_as_good_as_its_answers() -> None:
