@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ def command(
         mark(outputs, job, pin, unpin)
         return
     folder = job_folder(outputs, job)
-    with all_locks(folder, at=RealClock().utc()):
+    with nullcontext() if dry_run else all_locks(folder, at=RealClock().utc()):  # looking needs no right to write
         fates = prune(folder, keep=keep, dry_run=dry_run)
     for fate in fates:
         put(orjson.dumps(fate.to_json()) if output == "json" else fate_text(fate, dry_run=dry_run))

@@ -140,22 +140,23 @@ def both(first: Watch, second: Watch) -> Watch:
 
 
 def tell(finished: Finished, flags: Flags, again: str) -> None:
-    """The run's folder or its JSON object to stdout; the summary, or at least how an unfinished run goes on, to stderr.
+    """The summary, or at least how an unfinished run goes on, to stderr; the run's folder or its JSON object to stdout.
 
+    In this order: a stdout that cannot be written must not keep the words back.
     again: as `Again.line` gives it.
     """
     from runner.report.text import cause_text, summary_text
 
     summary, cause = finished.summary, finished.ended.cause
+    if not flags.quiet:
+        say(summary_text(summary, cause, command=again, elsewhere=elsewhere(finished)))
+    elif cause or summary.limit or not summary.finished:
+        say(cause_text(summary, cause, command=again))
     if flags.output == "json":
         failure = cause.to_json() if cause else None
         put(orjson.dumps(summary.to_json() | {"failure": failure, "exit_code": finished.exit_code}))
     else:
         put(summary.folder)
-    if not flags.quiet:
-        say(summary_text(summary, cause, command=again, elsewhere=elsewhere(finished)))
-    elif cause or summary.limit or not summary.finished:
-        say(cause_text(summary, cause, command=again))
 
 
 def elsewhere(finished: Finished) -> str:

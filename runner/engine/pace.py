@@ -33,6 +33,7 @@ CATCH_UP_SECONDS: Final = 0.01
 """Starts that came late, as a busy process has it, may come together when they are no further apart than this."""
 TURN_SECONDS: Final = 0.001
 AT_ONCE: Final = 0.001
+"""Seconds between starts where the author chose the number in flight: the first 429 must come before the last start."""
 AFTER_REFUSAL: Final = 0.1
 """Seconds between starts after a 429 while no rate is known: who waited comes back one after the other."""
 UNIT_SHARE: Final = 0.05

@@ -27,7 +27,8 @@ QUICK = 0.1
 class Window:
     """most: never more. size: in flight at once. known: a reply came. step: by how much a reply lets it grow, 0 for a
     window's replies together by one. troubled: it had to give way once. held_until: no growth before.
-    pace: usual seconds of a reply; best: the least of those. lost: failures of the server since its last reply.
+    guarded: whether high latency stops the growth. pace: usual seconds of a reply; best: the least of those.
+    lost: failures of the server since its last reply.
     """
 
     most: int

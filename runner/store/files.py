@@ -192,6 +192,16 @@ def _mend(file: BinaryIO) -> int:
     return size - end
 
 
+def last_record(path: Path) -> dict[str, Any] | None:
+    """The last line of a JSON-lines file that ends with a whole one; None when it is empty or not there."""
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        start = file.seek(_line_start(file, end)) if end else 0
+        return from_json(file.read(end - start))
+
+
 def _line_start(file: BinaryIO, end: int) -> int:
     """Where the line that ends before `end` (its own line end included) begins."""
     position = end - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.models.resume import Spent
 from runner.records import Plan
 from runner.spec.job import Keep
-from runner.store.files import cannot_write, mend_tail, to_json, write_whole
+from runner.store.files import cannot_write, last_record, mend_tail, to_json, write_whole
 from runner.store.index import ANSWERED, ResultIndex
 from runner.store.lock import JobLock, lock_name
 from runner.store.replies import ReplyIndex
@@ -144,14 +145,14 @@ def _sitting(manifest: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
 
 def _writer(folder: Path, run: dict[str, Any], plan: Plan, **given: Any) -> RunWriter:
     """given: what `RunWriter` is to be made with beside the files."""
-    for killed in run["sittings"][:-1]:
-        if killed["ended"] is None:
-            _close_killed(killed, folder)
     index = ResultIndex(plan.requests)
     for name in ("journal.jsonl", "results.jsonl"):
         lost = mend_tail(folder / name)
         if lost:
             run["notes"].append(f"{name}: a torn last line ({lost} bytes) was dropped")
+    for killed in run["sittings"][:-1]:
+        if killed["ended"] is None:
+            _close_killed(killed, folder)
     index.load(folder / "results.jsonl")
     run["notes"] += _missing(run, index)
     replies = ReplyIndex()
@@ -173,10 +174,16 @@ def _missing(run: Mapping[str, Any], index: ResultIndex) -> list[str]:
 
 
 def _close_killed(sitting: dict[str, Any], folder: Path) -> None:
-    """A sitting that never said its end was killed: it lasted until the last line it wrote."""
-    written = [path.stat().st_mtime for path in (folder / "journal.jsonl", folder / "results.jsonl") if path.exists()]
-    started = parse_utc(sitting["started"])
-    seconds = max(0.0, max(written, default=0.0) - started.timestamp())
+    """A sitting that never said its end was killed: it lasted at least until the last attempt in its journal.
+
+    The times of the files say nothing: a copy, as CI caches make it, has others.
+    """
+    started, last = parse_utc(sitting["started"]), last_record(folder / "journal.jsonl") or {}
+    attempt = last["attempts"][-1] if last.get("attempts") else last
+    seconds = 0.0
+    with suppress(KeyError, TypeError, ValueError):  # a line that somebody else wrote
+        began = (parse_utc(attempt["at"]) - started).total_seconds()
+        seconds = max(0.0, began + attempt.get("seconds", 0.0))
     sitting["end"] = "killed"
     sitting["seconds"] = round(seconds, 3)
     sitting["ended"] = format_utc(started + timedelta(seconds=seconds))

@@ -143,6 +143,19 @@ def test_74_when_outputs_cannot_be_written(process: Command, hand_server: HandSe
     assert hand_server.bodies == []
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_74_when_stdout_is_full_keeps_no_word_back(process: Command, hand_server: HandServer, tmp_path: Path) -> None:
+    spec, out = write_job(tmp_path, numbered(2)), tmp_path / "out"
+    words = [sys.executable, "-P", "-m", "runner.cli", str(spec), "--output-dir", str(out)]
+    environment = {**process.environment, **hand_server.environment()}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 74
+    assert "2 of 2 good" in done.stderr
+    assert str(only_run(out)) in done.stderr
+    assert "No space left" in done.stderr
+
+
 def test_75_while_another_run_of_the_job_is_under_way(
     process: Command, hand_server: HandServer, tmp_path: Path
 ) -> None:

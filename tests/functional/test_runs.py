@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from harness import SECONDS, Command, HandServer, error, json_lines, message, numbered, read_lines, write_job
 
+from runner.store.lock import all_locks
+
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that a test can send to one process")
 
 
@@ -376,6 +378,14 @@ def test_retry_of_what_is_not_there(promptrun: Command, tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- prune
+
+
+def test_a_dry_run_of_prune_only_looks(promptrun: Command, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    promptrun.ok(write_job(tmp_path, numbered(1)), "--simulate", "--output-dir", out)
+    with all_locks(out / "simulated" / "job", at="2026-11-22T09:28:11.123Z"):
+        assert promptrun("prune", "job", "--output-dir", out).returncode == 75
+        assert "kept" in promptrun.ok("prune", "job", "--dry-run", "--output-dir", out)
 
 
 def test_prune_keeps_what_a_later_run_would_pay_for(promptrun: Command, tmp_path: Path) -> None:

@@ -105,6 +105,55 @@ def test_without_headers_the_rate_is_found_out(latency, burst, retry_after):
     check(found, seconds=1.2 * ((N - burst) / RATE + latency), refused=0.05)
 
 
+@pytest.mark.parametrize("retry_after", ["seconds", "exact", None])
+def test_a_fixed_concurrency_without_headers_is_no_storm_either(retry_after):
+    found = [
+        Play(
+            World(**REQUESTS, headers=False, retry_after=retry_after, seed=seed),
+            N,
+            Pace("m", slow_start=False),
+            most=50,
+        )
+        for seed in SEEDS
+    ]
+    check([play.run() for play in found], seconds=1.1 * (IDEAL + 0.2), refused=0.03)
+
+
+@pytest.mark.parametrize("retry_after", ["seconds", "exact"])
+@pytest.mark.parametrize("burst", [1, 2, 5])
+def test_a_bucket_of_hardly_a_request_is_found_out_without_headers_too(burst, retry_after):
+    """A pause of a second brings no more than the bucket holds, which says nothing of the rate."""
+    found = seen(limits={"requests": 1200}, bursts={"requests": burst}, headers=False, retry_after=retry_after)
+    check(found, seconds=1.5 * N / RATE, refused=0.03)
+
+
+def test_one_request_a_second_with_slow_replies():
+    found = seen(90, limits={"requests": 60}, bursts={"requests": 1}, latency=2.0)
+    check(found, seconds=1.1 * (90 + 2.0), refused=0.035)
+
+
+@pytest.mark.parametrize("at_end", WAYS)
+def test_two_sizes_of_requests_share_a_small_bucket(at_end):
+    sizes: dict[str, Any] = {"input": lambda rng: rng.choice((50, 900)), "latency": 1.0, "at_end": at_end}
+    limits = {"limits": {"requests": 60_000, "input-tokens": 120_000}, "bursts": {"input-tokens": 2_000}}
+    check(seen(**limits, **sizes), seconds=1.08 * N * 475 / 2000, refused=0.015)
+
+
+@pytest.mark.parametrize("at_end", WAYS)
+def test_long_replies_are_not_asked_for_on_credit(at_end):
+    """Output that varies tenfold and is booked five seconds later: five times what the bucket holds is in flight."""
+    varied: dict[str, Any] = {"output": lambda rng: rng.randint(10, 100), "latency": 5.0, "at_end": at_end}
+    limits = {"limits": {"requests": 60_000, "output-tokens": 60_000}, "bursts": {"output-tokens": 1_000}}
+    check(seen(**limits, **varied), seconds=1.35 * (N * 55 / 1000 + 5), refused=0.015)
+
+
+def test_four_thousand_a_minute_that_take_twenty_seconds_each():
+    world = World(limits={"requests": 4000}, bursts={"requests": 66}, latency=20.0, jitter=0.3)
+    found = Play(world, 4000, most=MOST_IN_FLIGHT).run()
+    check([found], seconds=1.2 * (4000 - 66) / 66.7 + 26, refused=0.01)
+    assert found.most_in_flight > 1200
+
+
 def test_after_the_burst_requests_start_evenly():
     starts = sorted(Play(World(**REQUESTS), N).run().starts)
     gaps = [later - earlier for earlier, later in pairwise(starts[100:])]
@@ -237,6 +286,24 @@ def test_pauses_without_a_time_grow_until_something_gets_through():
     (ticket,) = started(pace, 1, now + 1)
     pace.limited(ticket, failure("rate_limited"), now + 2)
     assert pace.paused_until - (now + 2) == 0.25
+
+
+def test_a_ramp_that_is_too_steep_is_climbed_again_gently():
+    pace = Pace("m")
+    Play(World(**REQUESTS), 100, pace).run()
+    usual, now = pace.state(100.0).requests_per_minute, 100.0
+    (ticket,) = started(pace, 1, now)
+    pace.limited(ticket, failure("rate_limited", error_type="ramp_limit_exceeded", retry_after=1.0), now)
+    rates = [pace.state(now).requests_per_minute]
+    while len(rates) < 100 and rates[-1] != usual:
+        (ticket,) = started(pace, 1, now + 1)
+        now += 1
+        pace.answered(ticket, None, {}, now)
+        rates.append(pace.state(now).requests_per_minute)
+    assert rates[0] < 0.75 * usual
+    assert rates[-1] == usual
+    assert all(1 <= later / earlier < 1.1 for earlier, later in pairwise(rates[:-1]))
+    assert len(rates) > 5
 
 
 def test_an_overloaded_server_is_not_left_alone_and_not_pressed():

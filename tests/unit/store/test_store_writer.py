@@ -61,12 +61,15 @@ def test_an_interrupted_run_goes_on_and_asks_only_for_what_is_missing(job):
 
 def test_a_killed_sitting_is_closed_by_the_next(job):
     with job.open() as run:
+        run.sent(request(0), 1, "2026-11-22T09:28:41.123Z", 0.01)
         run.done(ok(0))
     assert read_run(run.folder)["sittings"][0]["ended"] is None
     assert answered_before(job.folder, run.plan) == 1
     with job.open() as again:
         assert again.folder == run.folder
-    assert read_run(run.folder)["sittings"][0]["end"] == "killed"
+    killed = read_run(run.folder)["sittings"][0]
+    assert (killed["end"], killed["ended"]) == ("killed", "2026-11-22T09:28:41.123Z")
+    assert killed["seconds"] == 30, "not what the file system says: a copy has other times"
 
 
 def test_a_failed_request_runs_again_and_its_later_line_supersedes(job):
