@@ -29,7 +29,7 @@ from runner.claude.secrets import Unshown, secret_values, with_secrets, without_
 from runner.claude.stream_reader import read_stream
 from runner.claude.transport import failure_of_exception
 from runner.claude.typed import TypedPath, with_hops
-from runner.claude.within import within
+from runner.claude.within import Within
 from runner.claude.wording import one_line
 from runner.errors import SpecError
 from runner.models.providers import ANTHROPIC, PROVIDERS
@@ -121,7 +121,7 @@ def http_timeout(timeout: Timeout) -> httpx2.Timeout:
     """Connecting and silence are the transport's to time; it has no limit for writing, and the total is ours.
 
     A silence as long as the total is left to the total, since a transport's timers know nothing of a process that
-    stood still (`within`).
+    stood still (`Within`).
     """
     bounded = timeout.read is not None and timeout.total is not None and timeout.read >= timeout.total
     read = None if bounded else timeout.read
@@ -159,7 +159,7 @@ class Client:
     async def _attempt(self, request: Request, began: Began | None) -> Outcome:
         limits = request.timeout or self.timeout
         try:
-            async with within(limits.total):
+            async with Within(limits.total):
                 if self._streams(request, began is not None):
                     return await self._streamed(request, options_of(request, limits), began)
                 return await self._plain(request, limits)

@@ -20,7 +20,7 @@ from runner.claude.credentials import forget_token
 from runner.claude.replies import malformed
 from runner.claude.secrets import secret_values, with_secrets
 from runner.claude.transport import failure_of_exception
-from runner.claude.within import within
+from runner.claude.within import Within
 from runner.records import Failure, Json, Request
 
 NOT_OFFERED: Final = frozenset({404, 405, 410, 501})
@@ -69,7 +69,7 @@ async def _attempt(
     client: Client, ask: Callable[[], Awaitable[Any]], hidden: tuple[str, ...]
 ) -> dict[str, Json] | Failure:
     try:
-        async with within(client.timeout.total):
+        async with Within(client.timeout.total):
             response = await ask()
     except TimeoutError:
         return Failure("timeout", f"no whole answer within {client.timeout.total:g} s")

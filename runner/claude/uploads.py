@@ -21,7 +21,7 @@ from anthropic import AsyncAnthropic
 
 from runner.claude.client import Client, http_timeout
 from runner.claude.transport import failure_of_exception
-from runner.claude.within import within
+from runner.claude.within import Within
 from runner.errors import SpecError
 from runner.records import AttachedFile, Began, Failure, Outcome, Request
 
@@ -86,7 +86,7 @@ async def upload(client: Client, file: AttachedFile) -> str | Failure:
     try:
         data: Any = await asyncio.to_thread(_checked, file)
         with data:
-            async with within(client.timeout.total):
+            async with Within(client.timeout.total):
                 made = await sdk.files.upload(
                     file=(upload_name(file), data, file.media_type), timeout=http_timeout(client.timeout)
                 )

@@ -168,27 +168,31 @@ class Bucket:
     def take(self, need: float, now: float) -> Mark:
         self.level = min(self.level, self.capacity) - need
         self.used += need
-        self.booked.owes(need)
+        if self.late:
+            self.booked.owes(need)
         return Mark(now, self.level, self.shifted, self.number, self.booked.mark)
 
     def settle(self, need: float, paid: float) -> None:
         """A request that took `need` used `paid`."""
-        self.reckon_with(need, paid)
-        self.booked.owes(-paid)
-        self.booked.level -= paid
+        if need != paid:
+            self.reckon_with(need, paid)
+        if self.late:
+            self.booked.owes(-paid)
+            self.booked.level -= paid
 
     def give_back(self, need: float) -> None:
         """A request that took `need` was refused. What had been sent before it is no other for that."""
         self.level += need
         self.used = max(0.0, self.used - need)
-        self.booked.owes(-need)
+        if self.late:
+            self.booked.owes(-need)
 
     def reckon_with(self, before: float, need: float) -> None:
         """A request in flight that took `before` is now believed to need `need`."""
-        if need != before:
-            self.shift(before - need)
-            self.used = max(0.0, self.used + need - before)
-        self.booked.owes(need - before)
+        self.shift(before - need)
+        self.used = max(0.0, self.used + need - before)
+        if self.late:
+            self.booked.owes(need - before)
 
     def shift(self, amount: float) -> None:
         self.level += amount

@@ -263,14 +263,15 @@ class Pace:
         self.buckets[2].spread = self.estimates.spread
 
     def _reckon_again(self, *, first: bool) -> None:
-        """Replies show what those in flight will need; until the first it was a guess."""
+        """Replies show what those in flight will need; until the first it was a guess, of their input too."""
         for ticket in self.flying:
-            needs = self.needs(ticket.request, 0)
+            before, needs = ticket.needs, self.needs(ticket.request, 0)
             if not first:
-                needs = needing(ticket.needs.input, needs.output)
-            self.input_in_flight += needs.input - ticket.needs.input
-            for bucket, before, need in zip(self.buckets, ticket.needs, needs, strict=True):
-                bucket.reckon_with(before, need)
+                needs = needing(before.input, needs.output)
+            self.input_in_flight += needs.input - before.input
+            for bucket, was, need in zip(self.buckets, before, needs, strict=True):
+                if need != was:
+                    bucket.reckon_with(was, need)
             ticket.needs = needs
 
     # ------------------------------------------------------------ what headers tell

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 
 import pytest
 
-from runner.claude.within import within
+from runner.claude.within import Within
 from runner.timer import TO_READ
 
 
@@ -46,7 +46,7 @@ async def read(seconds: float, *jumps: float, sent: bytes = b"") -> bytes:
                 loop.call_soon(loop.call_soon, stop, *later)
 
         loop.call_soon(stop, *jumps)
-        async with within(seconds):
+        async with Within(seconds):
             return await loop.sock_recv(ours, 100)
 
 
