@@ -14,7 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from runner.claude.origin import service_of
+from runner.claude.origin import origin_of, service_of
 from runner.errors import Position, Problem, SpecError
 from runner.inputs import Selection, Stamps, Stdin, read_rows
 from runner.inputs.made_from import ReadEnvironment, chosen_digest, made_from, still_holds
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from runner.models.estimate import PlanCost
 
 SERVICE = "anthropic"
+
+
+def service_asked(env: Mapping[str, str], allow_hosts: Sequence[str] = (), *, simulate: bool = False) -> str:
+    """Whom the answers come from, as keys see it: the API, or the server that ANTHROPIC_BASE_URL names."""
+    origin = None if simulate else origin_of(env, allow_hosts)
+    return f"{SERVICE} {origin}" if origin else SERVICE
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 import orjson
 
 from runner import planning
-from runner.claude.origin import origin_of
 from runner.confirming import RULE, is_capped, question
 from runner.errors import Position, Problem, SpecError
 from runner.inputs import Selection
@@ -99,7 +98,7 @@ def plan_job(
     options = PlanOptions(
         load=_load_options(variables, settings, allow_paths, allow_hosts),
         selection=Selection(only=tuple(only), limit=limit),
-        service=_service(env, allow_hosts, simulate=simulate),
+        service=planning.service_asked(env, allow_hosts, simulate=simulate),
     )
     return planning.plan_job(Path(spec), options, env=env, stdin=stdin or io.BytesIO())
 
@@ -139,7 +138,7 @@ def run_job(
     options = PlanOptions(
         load=_load_options(variables, settings, allow_paths, allow_hosts),
         selection=Selection(only=tuple(only), limit=limit),
-        service=_service(env, allow_hosts, simulate=simulate),
+        service=planning.service_asked(env, allow_hosts, simulate=simulate),
         kept=lambda job: _kept_plans(job, outputs, simulate=simulate),
     )
     sending = RunOptions(
@@ -202,12 +201,6 @@ def _load_options(
 
 def _as_typed(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _service(env: Mapping[str, str], allow_hosts: Sequence[str], *, simulate: bool) -> str:
-    """Whom the answers come from, as keys see it."""
-    origin = None if simulate else origin_of(env, allow_hosts)
-    return f"{planning.SERVICE} {origin}" if origin else planning.SERVICE
 
 
 def _outputs(given: Spec | None, env: Mapping[str, str]) -> Path | None:

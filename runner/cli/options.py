@@ -230,8 +230,7 @@ def plans_of_runs(output_dir: Path | None, *, simulate: bool) -> Callable[[JobSp
 
 
 def service(simulate: bool = False, allow_hosts: Sequence[str] = ()) -> str:
-    """Whom the answers come from, as keys see it: the API, or the server that ANTHROPIC_BASE_URL names."""
-    from runner.claude.origin import origin_of
+    """Whom this command asks (`planning.service_asked`)."""
+    from runner.planning import service_asked
 
-    origin = None if simulate else origin_of(os.environ, allow_hosts)
-    return f"anthropic {origin}" if origin else "anthropic"
+    return service_asked(os.environ, allow_hosts, simulate=simulate)
