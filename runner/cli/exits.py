@@ -14,15 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 
 from runner import __version__
 from runner.cli.early import EXIT_INTERRUPTED, EXIT_TERMINATED, SIGNALS, ending_at_once
 from runner.cli.streams import prepare_streams, say, silence, unheard
-from runner.errors import OutputError, PromptrunError
+from runner.errors import OutputError, PromptrunError, TryLater
 
 EXIT_BUG = 70
+PACKAGE = Path(__file__).parents[1]
 CANNOT_WRITE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 MAY_NOT = frozenset({errno.EACCES, errno.EPERM})
 
@@ -62,7 +64,7 @@ def ending_on_signals() -> Iterator[None]:
 def _exit_code_of(command: click.Command, args: list[str]) -> int:
     try:
         prepare_streams()
-        ended = command.main(args, prog_name="promptrun", standalone_mode=False)
+        ended = _called(command, args)
         sys.stdout.flush()
         return ended if isinstance(ended, int) else 0
     except click.ClickException as error:
@@ -77,7 +79,9 @@ def _exit_code_of(command: click.Command, args: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort) as error:
         ending_at_once()  # another one finds nothing left to do
         say("interrupted")
-        return EXIT_TERMINATED if isinstance(error.__cause__ or error, Terminated) else EXIT_INTERRUPTED
+        return EXIT_TERMINATED if isinstance(error, Terminated) else EXIT_INTERRUPTED
+    except EOFError as error:
+        return without_cut_off_module(error) or report_bug(args)
     except (BrokenPipeError, SystemExit):  # click exits by itself for a broken pipe, with 1, and after a completion
         return no_reader()
     except OSError as error:
@@ -86,6 +90,14 @@ def _exit_code_of(command: click.Command, args: list[str]) -> int:
         return may_not(error) if error.errno in MAY_NOT and error.filename else report_bug(args)
     except Exception:
         return report_bug(args)
+
+
+def _called(command: click.Command, args: list[str]) -> Any:
+    """What the command returns or raises: click makes one thing of Ctrl-C and of a file that ends early."""
+    try:
+        return command.main(args, prog_name="promptrun", standalone_mode=False)
+    except click.Abort as error:
+        raise error.__cause__ or error from None
 
 
 def show_unwritten(error: OutputError) -> None:
@@ -115,6 +127,21 @@ def may_not(error: OSError) -> int:
     what is in them would be paid for again."""
     say(f"could not read or write `{error.filename}`: {error.strerror}\n    Fix its permissions, then run this again.")
     return OutputError.exit_code
+
+
+def without_cut_off_module(error: EOFError) -> int | None:
+    """Where the disk is full (or `ulimit -f` small) while Python compiles a module, half of what it compiled may stay,
+    and no process can import it any more: https://github.com/python/cpython/issues/126606. None when it was not that.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        path = frame.f_locals.get("bytecode_path")
+        if path and frame.f_code.co_name == "_compile_bytecode":
+            for compiled in {Path(path), *PACKAGE.rglob("*.pyc")}:  # where one is cut off, others are
+                compiled.unlink(missing_ok=True)
+            say(f"`{path}` was cut off, as a full disk does it. It is deleted: Python compiles it anew.")
+            say("    Run the same command again.")
+            return TryLater.exit_code
+    return None
 
 
 def report_bug(args: list[str]) -> int:

@@ -15,7 +15,12 @@ from fault_specs import LEADER, TURNS, Kind
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only: no file limits, modes or unlinking while open")
 CANNOT_WRITE = 74
 CONCURRENCY = 8
-FILE_LIMIT = "import os, resource as r, sys; r.setrlimit(r.RLIMIT_FSIZE, (@, @)); os.execv(sys.argv[1], sys.argv[1:])"
+FILE_LIMIT = """
+import os, resource, sys
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # or half of what it compiles stays, and no other test can import that
+resource.setrlimit(resource.RLIMIT_FSIZE, (@, @))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 NOT_ALMIGHTY = """
 import ctypes, os, sys
 for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH: root may write everywhere

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
+import py_compile
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import click
 import pytest
 from click.shell_completion import ShellComplete
 
+from runner.cli import exits
 from runner.cli.commands import COMMANDS, as_run, group, is_spec
 from runner.cli.exits import exit_code_of
 from runner.errors import AccountError, OutputError, PromptrunError, SpecError, TryLater
@@ -103,6 +107,34 @@ def test_a_file_of_another_user_is_no_bug(capsys: pytest.CaptureFixture[str]) ->
     said = capsys.readouterr().err
     assert "could not read or write `outputs/triage/results.jsonl`: Permission denied" in said
     assert "Fix its permissions" in said
+
+
+def test_a_module_that_a_full_disk_cut_off_is_compiled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "half_compiled.py").write_text("whole = True\n", encoding="utf-8")
+    compiled = Path(py_compile.compile(str(tmp_path / "half_compiled.py"), doraise=True) or "")
+    compiled.write_bytes(compiled.read_bytes()[:-9])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(exits, "PACKAGE", tmp_path)  # not what the tests themselves have compiled
+
+    @click.command()
+    def importing() -> None:
+        importlib.import_module("half_compiled")
+
+    assert exit_code_of(importing, []) == 75
+    said = capsys.readouterr().err
+    assert f"`{compiled}` was cut off, as a full disk does it." in said
+    assert "Run the same command again." in said
+    assert exit_code_of(importing, []) == 0
+
+
+def test_a_file_that_ends_early_is_not_taken_for_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert exit_code_of(ending(EOFError("half a file")), []) == 70
+    assert "promptrun has a bug: EOFError('half a file')" in capsys.readouterr().err
 
 
 def run_with(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
