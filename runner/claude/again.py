@@ -1,9 +1,10 @@
 """The SDK's request once more, with another body: what it makes of an address, headers and timeouts is the same for
 every request of a kind, so it is made once a kind and not once a request.
 
-The first request of a kind goes through the SDK's `post`; the ones after it go to the SDK's own HTTP client. That is
-right only where nothing depends on the moment: not with tokens that are renewed, a provider that signs each body, or
-`ANTHROPIC_LOG=debug`, which has the SDK log what it sends, or spans of its requests. Judges no reply.
+The first request of a kind goes through the SDK's `post`; the ones after it go straight to the connections that the
+SDK uses. That is right only where nothing depends on the moment: not with tokens that are renewed, a provider that
+signs each body, or `ANTHROPIC_LOG=debug`, which has the SDK log what it sends, or spans of its requests; through a
+proxy the SDK's way is kept, too. Judges no reply.
 SDK 2.12.0, `_base_client.py`: `_build_request`, `_attempt_request`; it gives no span to a request made by `post`.
 """
 
@@ -14,11 +15,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import httpx2
 from anthropic import AsyncAnthropic
 
+from runner.claude.connections import Line, line_to
 from runner.records import Request, Timeout
 
 Kind: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, str], ...], Timeout | None]
@@ -30,11 +32,10 @@ OF_ONE_BODY: Final = ("content-length", "cookie")
 
 
 class Made(NamedTuple):
-    """What requests of a kind have in common. extensions: their timeouts, to the HTTP client."""
+    """What requests of a kind have in common: their headers and the line they go over, to their address."""
 
-    url: httpx2.URL
-    headers: httpx2.Headers
-    extensions: dict[str, Any]
+    headers: dict[str, str]
+    line: Line
 
 
 class Answer(NamedTuple):
@@ -54,41 +55,23 @@ class Again:
 
     async def post(self, kind: Kind, body: bytes) -> Answer | None:
         """What comes back, None when the SDK has made no request of this kind yet. Raises what httpx2 raises."""
-        request = self.like(kind, body)
-        return await whole(await self.http.send(request, stream=True)) if request is not None else None
-
-    def learn(self, kind: Kind, sent: httpx2.Request) -> None:
-        """Keep what the SDK made of a request of this kind; its body is not kept."""
-        if kind not in self.made and len(self.made) < MOST_KINDS:
-            headers = sent.headers.copy()
-            for name in OF_ONE_BODY:
-                headers.pop(name, None)
-            self.made[kind] = Made(sent.url, headers, dict(sent.extensions))
-
-    def like(self, kind: Kind, body: bytes) -> httpx2.Request | None:
-        """A request with this body, None when the SDK has made none of this kind yet."""
         known = self.made.get(kind)
         if known is None:
             return None
-        url, headers, extensions = known
-        cookies, stream = self.http.cookies or None, httpx2.ByteStream(body)
-        made = httpx2.Request("POST", url, headers=headers, cookies=cookies, stream=stream, extensions=extensions)
-        made.headers.encoding = headers.encoding  # else it is found out anew, header by header
-        made.headers["Content-Length"] = str(len(body))
-        made.read()  # the transport sends what was read in one piece
-        return made
+        status, raw, content = await known.line.post(known.headers, body)
+        headers = plain_headers(raw)
+        if "content-encoding" in headers:
+            content = httpx2.Response(status, headers=raw, content=content).content
+        return Answer(status, headers, content)
 
-
-async def whole(response: httpx2.Response) -> Answer:
-    """Read an open response. One that is not compressed needs none of the steps that httpx2 takes with every piece."""
-    pieces: Any = response.stream
-    try:
-        headers = plain_headers(response.headers.raw)
-        plain = "content-encoding" not in headers
-        body = b"".join([piece async for piece in pieces]) if plain else await response.aread()
-    finally:
-        await response.aclose()
-    return Answer(response.status_code, headers, body)
+    def learn(self, kind: Kind, sent: httpx2.Request) -> None:
+        """Keep what the SDK made of a request of this kind; its body is not kept."""
+        if kind in self.made or len(self.made) >= MOST_KINDS:
+            return
+        line = line_to(self.http, sent.url, sent.extensions.get("timeout", {}))
+        if line is not None:
+            headers = {name: value for name, value in sent.headers.items() if name.lower() not in OF_ONE_BODY}
+            self.made[kind] = Made(headers, line)
 
 
 def plain_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

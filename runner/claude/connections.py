@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import select
 from asyncio import BaseTransport
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakSet
 
 import aiohttp
 import httpx2
 from anthropic import DefaultAioHttpClient
+from anthropic._vendor.httpx_aiohttp.transport import map_aiohttp_exceptions
 
 from runner.claude.wording import one_line
 from runner.errors import SpecError
@@ -33,6 +35,9 @@ ALONE: Final = 100
 """So many requests get a connection of their own after the server hung up on a kept one."""
 LONGEST_HEADERS: Final = 1 << 20
 """Bytes of a header, and number of headers: a reply is paid for, whatever a gateway adds to it."""
+
+
+RawHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass
@@ -82,10 +87,44 @@ def _session(transport: Any, reuse: Reuse) -> aiohttp.ClientSession:
     )
     return aiohttp.ClientSession(
         connector=connector,
+        cookie_jar=aiohttp.CookieJar(unsafe=True),  # of hosts without a name, too, as httpx2 keeps them
         max_line_size=LONGEST_HEADERS,
         max_field_size=LONGEST_HEADERS,
         max_headers=LONGEST_HEADERS,
     )
+
+
+@dataclass(frozen=True)
+class Line:
+    """The way to one address, as requests of one kind go: what the SDK's transport does, without what is made anew for
+    each request on the way to it (SDK 2.12.0, `_vendor/httpx_aiohttp/transport.py`)."""
+
+    session: aiohttp.ClientSession
+    url: str
+    timeout: aiohttp.ClientTimeout
+
+    async def post(self, headers: Mapping[str, str], body: bytes) -> tuple[int, RawHeaders, bytes]:
+        """(status, headers, body as it came). Raises what httpx2 raises."""
+        with map_aiohttp_exceptions():
+            answered = self.session.post(
+                self.url,
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                auto_decompress=False,
+                timeout=self.timeout,
+            )
+            async with answered as response:
+                return response.status, response.raw_headers, await response.read()
+
+
+def line_to(http: httpx2.AsyncClient, url: httpx2.URL, timeouts: Mapping[str, float | None]) -> Line | None:
+    """How a request like one that was sent gets there, None when that is by a proxy. timeouts: of httpx2, seconds."""
+    transport: Any = http._transport_for_url(url)
+    if transport.proxy is not None or not isinstance(transport.client, aiohttp.ClientSession):
+        return None
+    silence = aiohttp.ClientTimeout(sock_connect=timeouts.get("connect"), sock_read=timeouts.get("read"))
+    return Line(transport.client, str(url), silence)
 
 
 class UnusableProxy(Exception):

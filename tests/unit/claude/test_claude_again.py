@@ -134,12 +134,27 @@ def test_the_sdk_makes_every_request_where_the_moment_matters(caplog):
     assert again(Sdk(), http=None) is None
 
 
+def test_the_sdk_makes_every_request_that_goes_by_a_proxy(monkeypatch):
+    async def run():
+        async with serving(FIRST) as proxy:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url)
+            async with opened("http://api.example", timeout=Timeout(read=2.0)) as client:
+                outcomes = [await client.send(a_request()) for _ in range(2)]
+            return outcomes, proxy.received, client.repeated
+
+    outcomes, received, repeated = asyncio.run(run())
+    assert [type(outcome) for outcome in outcomes] == [Reply, Reply]
+    assert [one.line for one in received] == ["POST http://api.example/v1/messages HTTP/1.1"] * 2
+    assert not repeated.made
+
+
 def test_no_connection_is_the_failure_it_always_was():
     async def run():
         async with serving(FIRST) as server, opened(server.url) as client:
             await client.send(a_request())
             made = next(iter(client.repeated.made.values()))
-            kinds = {kind: made._replace(url=made.url.copy_with(port=1)) for kind in client.repeated.made}
+            nobody = replace(made.line, url="http://127.0.0.1:1/v1/messages")
+            kinds = {kind: made._replace(line=nobody) for kind in client.repeated.made}
             client.repeated.made.update(kinds)
             return await client.send(a_request())
 
