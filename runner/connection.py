@@ -40,7 +40,7 @@ async def simulator_when_asked(wanted: bool) -> AsyncIterator[Address]:
                 if wanted and not urls:
                     from runner.simulator import Simulator, SimulatorConfig
 
-                    simulator = Simulator(SimulatorConfig(latency=SIMULATED_LATENCY))
+                    simulator = Simulator(SimulatorConfig(latency=SIMULATED_LATENCY, bedrock_ids=True))
                     urls.append((await stack.enter_async_context(simulator)).url)
             return urls[0] if urls else None
 

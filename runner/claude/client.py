@@ -201,10 +201,9 @@ class Client:
         if answer is not None:
             return answer
         options = options_of(request, limits)
-        response = await self.sdk.post("/v1/messages", content=body, cast_to=httpx2.Response, options=options)
         if self.repeated is not None:
-            self.repeated.learn(kind, response.request)
-        return of_response(response)
+            return await self.repeated.first(kind, await self._open_stream(body, options))
+        return of_response(await self.sdk.post("/v1/messages", content=body, cast_to=httpx2.Response, options=options))
 
     async def _streamed(self, request: Request, options: RequestOptions, began: Began | None) -> Outcome:
         body, hidden = self._bytes(request, stream=True), self._hidden(request)

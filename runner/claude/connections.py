@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import select
 from asyncio import BaseTransport
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakSet
 
@@ -37,7 +38,7 @@ LONGEST_HEADERS: Final = 1 << 20
 """Bytes of a header, and number of headers: a reply is paid for, whatever a gateway adds to it."""
 
 
-RawHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
+RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass
@@ -54,8 +55,9 @@ class Reuse:
 def open_http(*, timeout: httpx2.Timeout, concurrency: int, proxy: str | None) -> tuple[httpx2.AsyncClient, Reuse]:
     """The HTTP client of the SDK for so many requests at a time. Raises SpecError for settings that cannot be used."""
     limits = httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+    none = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # aiohttp keeps them; a second jar would go stale
     try:
-        http = DefaultAioHttpClient(follow_redirects=False, timeout=timeout, limits=limits, proxy=proxy)
+        http = DefaultAioHttpClient(follow_redirects=False, timeout=timeout, limits=limits, proxy=proxy, cookies=none)
     except OSError as error:  # it reads certificates
         what = f"the certificates in `SSL_CERT_FILE` or `SSL_CERT_DIR` cannot be read: {one_line(str(error))}"
         raise SpecError(what, next="Correct the variable, or unset it.", rule="certificates") from None
@@ -87,11 +89,21 @@ def _session(transport: Any, reuse: Reuse) -> aiohttp.ClientSession:
     )
     return aiohttp.ClientSession(
         connector=connector,
+        response_class=Response,
         cookie_jar=aiohttp.CookieJar(unsafe=True),  # of hosts without a name, too, as httpx2 keeps them
         max_line_size=LONGEST_HEADERS,
         max_field_size=LONGEST_HEADERS,
         max_headers=LONGEST_HEADERS,
     )
+
+
+class Response(aiohttp.ClientResponse):
+    """A response whose reason phrase can be written as UTF-8: the SDK's transport gives up on any other."""
+
+    async def start(self, connection: Connection) -> Response:
+        await super().start(connection)
+        self.reason = (self.reason or "").encode("utf-8", "replace").decode()
+        return self
 
 
 @dataclass(frozen=True)

@@ -54,9 +54,10 @@ def outcome_of_events(
 
 
 def outcome_of_message(value: Json, *, status: int, headers: Mapping[str, str]) -> Outcome:
-    """A Reply when the value is a finished Message, else `malformed_reply`.
+    """A Reply when the value is a Message, else `malformed_reply`.
 
-    `stop_reason` is never null in a finished one (https://platform.claude.com/docs/en/api/messages).
+    The API's own always says why it stopped (https://platform.claude.com/docs/en/api/messages); one that does not is
+    a reply of no known ending.
     """
     wrong = what_is_wrong(value)
     if wrong:
@@ -74,8 +75,9 @@ def outcome_of_message(value: Json, *, status: int, headers: Mapping[str, str]) 
 def fitted(message: dict[str, Any]) -> dict[str, Any]:
     """The message without what is of another type than the API's, where somebody goes by it: it is paid for anyway."""
     fits = dict(message)
-    if not isinstance(message.get("model"), str | None):
-        fits["model"] = None
+    for name in ("model", "stop_reason"):
+        if not isinstance(message.get(name), str | None):
+            fits[name] = None
     if not isinstance(message.get("stop_details"), dict | None):
         fits["stop_details"] = None
     if any(not are_maps(block.get("citations")) for block in message["content"]):
@@ -101,8 +103,6 @@ def what_is_wrong(value: Json) -> str | None:
     content = value.get("content")
     if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
         return "`content` is not a list of blocks"
-    if not isinstance(value.get("stop_reason"), str):
-        return "it has no `stop_reason`"
     return None if isinstance(value.get("usage"), dict | None) else "`usage` is not a map"
 
 

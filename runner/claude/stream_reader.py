@@ -44,7 +44,7 @@ async def read_stream(
             body = await response.aread()
             return outcome_of_body(response.status_code, response.headers, body, secrets=secrets)
         failure = await take_events(events or AsyncStream.raw_events(response), response, growing, secrets)
-    except ValueError as error:  # a BrokenStream, or what is no JSON or no UTF-8
+    except (ValueError, httpx2.DecodingError) as error:  # a BrokenStream, or what is no JSON, no UTF-8, not packed
         what = one_line(f"the stream cannot be read: {error}", secrets=secrets)
         failure = malformed(what, status=response.status_code, headers=response.headers)
     except Exception as error:  # the transport's own exceptions come through here raw

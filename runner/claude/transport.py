@@ -28,8 +28,11 @@ that hangs up halfway included (SDK 2.12.0, `_vendor/httpx_aiohttp/transport.py`
 CLOSED_BEFORE = "ClientConnectionResetError"
 """aiohttp was still to write (a part of) the request when it found the connection closed."""
 
-NO_HTTP = "ClientResponseError"
-"""What came back breaks the rules of HTTP; aiohttp gives no part of it to anybody."""
+NO_HTTP = frozenset({"ClientResponseError", "DecodingError"})
+"""What came back breaks the rules of HTTP, or is not packed as it says; no part of it is given to anybody."""
+
+TLS_ALERT = r"b'\x15\x03"
+"""How aiohttp quotes an answer that begins as an alert of TLS does (RFC 8446, 5.1)."""
 
 NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
 """What OpenSSL says of an answer that is no TLS."""
@@ -67,6 +70,10 @@ def wrong_setting(chain: Sequence[BaseException]) -> str | None:
             return untrusted(last)
         if isinstance(cause, ssl.SSLError) and getattr(cause, "reason", None) in NOT_TLS:
             return f"the server does not speak https at this port, and nothing was sent to it: {CHECK_BASE_URL}"
+        if type(cause).__name__ == "BadStatusLine" and TLS_ALERT in str(cause):
+            return f"the server speaks https at this port, and was asked in plain http: {CHECK_BASE_URL}"
+        if isinstance(cause, httpx2.UnsupportedProtocol) or (isinstance(cause, UnicodeError) and "idna" in str(cause)):
+            return f"the base URL cannot be used, {last}: {CHECK_BASE_URL}"
         if isinstance(cause, UnusableProxy):
             return f"{cause}: correct `HTTPS_PROXY` or `ALL_PROXY`"
         status = getattr(cause, "status", None)
@@ -84,7 +91,7 @@ def failure_of_connection(chain: Sequence[BaseException], *, secrets: Iterable[s
     if any(isinstance(cause, httpx2.TimeoutException) for cause in chain):
         what = "no connection in time" if unsent else "no answer in time"
         return Failure("timeout", f"{what}: {detail}", maybe_billed=not unsent)
-    if NO_HTTP in names and not unsent:  # an answer it was, and asking again would be paid for again
+    if not names.isdisjoint(NO_HTTP) and not unsent:  # an answer it was, and asking again would be paid for again
         return Failure("malformed_reply", f"the reply is not HTTP as it should be: {detail}", maybe_billed=True)
     if CLOSED_BEFORE in names:
         what = "the server closed the connection before the request was sent"
@@ -96,6 +103,8 @@ def failure_of_connection(chain: Sequence[BaseException], *, secrets: Iterable[s
 def detail_of(chain: Sequence[BaseException]) -> str:
     """The words of the innermost cause that has any; aiohttp puts a 400 before those about HTTP."""
     said: Any = next((cause for cause in reversed(chain) if str(cause)), chain[-1])
+    if type(said).__name__ == "ServerDisconnectedError":  # its text may be the half of a response
+        return "the server hung up"
     if type(said).__name__ == PROXY_SAID:
         return f"the proxy answered {said.status}"
     about_http = type(said).__module__ == "aiohttp.http_exceptions"

@@ -9,6 +9,8 @@ ONLY_THOUGHT: Final = "only_thinking"
 """`max_tokens` ended the reply before any text: thinking took all of it."""
 DOUBLED: Final = "max_tokens_doubled"
 """Twice the `max_tokens` ended the reply as well."""
+NO_REASON: Final = "no_stop_reason"
+"""The reply does not say why it ended, as the API's own always do."""
 
 
 def kind_of(record: Mapping[str, Any]) -> str:
@@ -23,6 +25,8 @@ def kind_of(record: Mapping[str, Any]) -> str:
         return ONLY_THOUGHT
     if record.get("stop_reason") == "max_tokens" and _doubled(record):
         return DOUBLED
+    if record.get("status") == "invalid" and not record.get("stop_reason"):
+        return NO_REASON
     return str(details.get("category") or record.get("stop_reason") or "")
 
 

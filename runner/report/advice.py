@@ -43,12 +43,12 @@ BY_STOP: Mapping[str, str] = MappingProxyType(
 FINISHED = frozenset({"end_turn", "stop_sequence", ""})
 """Stop reasons of a reply that is whole: what is wrong with it, its status says."""
 
-NEW_REASON = "promptrun does not know this stop reason: update it, or read the reply under `calls` in the result."
+NEW_REASON = "promptrun does not know why this reply ended: update it, or read the reply under `calls` in the result."
 BY_STATUS: Mapping[str, str] = MappingProxyType(
     {
         "truncated": "The answer was cut off: raise `max_tokens`.",
         "refused": "The model declined: sending the same request again will not help; change the prompt or the model.",
-        "tool_use": "The model asked for a tool: read its input under `calls` in the result.",
+        "tool_use": "The model asked for a tool: read its input under `tool_calls` in the result.",
         "invalid": "The answer does not fit its schema: say in the prompt what is wanted, or loosen the schema.",
         "failed": "The request failed: run the same command again.",
     }

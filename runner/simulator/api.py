@@ -18,7 +18,7 @@ from aiohttp import web
 from runner.simulator import fallback, faults, messages, validate
 from runner.simulator.betas import read_betas
 from runner.simulator.caching import Cache
-from runner.simulator.catalog import find_model, model_info, page
+from runner.simulator.catalog import find_model, model_info, page, use_own_ids
 from runner.simulator.config import SimulatorConfig
 from runner.simulator.diagnostics import Diagnostics
 from runner.simulator.errors import (
@@ -117,7 +117,10 @@ class Api:
         version = validate.check_version(headers.get("anthropic-version"))
         if raw is None:
             raise too_large()
-        return validate.parse(raw), version, read_betas(headers.get("anthropic-beta"))
+        body = validate.parse(raw)
+        if self.config.bedrock_ids:
+            use_own_ids(body)
+        return body, version, read_betas(headers.get("anthropic-beta"))
 
     async def _messages(self, wire: Wire) -> None:
         entry = wire.entry

@@ -9,6 +9,7 @@ An id that starts with `claude-` but is not listed is served with the newest rul
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ class Model:
     forced_tools: whether tool_choice may be `any` or `tool`. system_turns: whether messages may have the role system.
     least_cached: the shortest prefix in tokens that is cached. declines: whether it has refusal fallbacks.
     compacts: whether it supports both forms of compaction. fast: whether it has the speed `fast`, and
-    whether only with a beta.
+    whether only with a beta. geo: whether it takes `inference_geo`.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Model:
     compacts: bool = True
     fast: bool = False
     fast_beta: bool = False
+    geo: bool = True
 
     @property
     def line(self) -> str:
@@ -57,7 +59,7 @@ def _older(
     """A model of the 4.5 generation."""
     return Model(
         id, name, created, 64_000, 200_000, effort, ("enabled", "disabled"), prefill=True, sampling=True,
-        system_turns=False, retires=retires, least_cached=least, compacts=False,
+        system_turns=False, retires=retires, least_cached=least, compacts=False, geo=False,
     )  # fmt: skip
 
 
@@ -114,6 +116,7 @@ FALLBACK_TARGETS = (
     "claude-opus-4-7", "claude-opus-4-6", "claude-sonnet-4-6",
 )  # fmt: skip
 _BY_ID = {model.id: model for model in MODELS}
+_BEDROCK = re.compile(r"^(?:[a-z-]+\.)?anthropic\.(claude-.+?)(?:-v\d+(?::\d+)?)?$")
 
 
 def find_model(id: str) -> Model | None:
@@ -140,6 +143,14 @@ def least_cached(id: str) -> int:
 
 def served(id: str) -> bool:
     return id.startswith("claude-")
+
+
+def use_own_ids(body: dict[str, Any]) -> None:
+    """Put the Claude API's ids in place of Amazon Bedrock's, such as `eu.anthropic.claude-opus-4-6-v1:0`."""
+    chain = body.get("fallbacks")
+    for asked in (body, *(chain if isinstance(chain, list) else ())):
+        if isinstance(asked, dict) and isinstance(asked.get("model"), str):
+            asked["model"] = _BEDROCK.sub(r"\1", asked["model"])
 
 
 def _supported(answer: bool) -> dict[str, bool]:

@@ -50,6 +50,7 @@ class SimulatorConfig:
     max_faults_per_request: after so many faults for one body, the body is served (`fault_at` is not counted).
     fault_retry_after: seconds in the retry-after header of the `rate_limited` fault.
     slow_seconds: what `slow` adds. timeout_seconds: how long `timeout` stays silent before it hangs up.
+    bedrock_ids: whether models go by Amazon Bedrock's ids as well; to the Claude API those are no models.
     seed: decides which requests `faults` and `fault_rate` hit. log_size: entries kept.
     """
 
@@ -75,6 +76,7 @@ class SimulatorConfig:
     fault_retry_after: int = 1
     slow_seconds: float = 1.0
     timeout_seconds: float = 3600.0
+    bedrock_ids: bool = False
     seed: int = 0
     log_size: int = 10_000
 

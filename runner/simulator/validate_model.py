@@ -34,6 +34,8 @@ def check_for_model(body: dict[str, Any], model: Model | None, *, counting: bool
         raise Rejected("role 'system' is not supported on this model")
     if body.get("speed") == "fast" and not model.fast:
         raise Rejected(f"'{model.id}' does not support the `speed` parameter.")
+    if body.get("inference_geo") is not None and not model.geo:  # a 400 by /docs/en/manage-claude/data-residency
+        raise Rejected(f"'{model.id}' does not support the `inference_geo` parameter.")
     if "thinking" in body:
         _check_thinking(body, model)
     if (effort := _effort(body)) is not None:

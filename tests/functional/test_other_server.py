@@ -68,9 +68,10 @@ MESSAGE = message({"model": "claude-haiku-5-5"})[2]
         ({f"x-{n}": "a" for n in range(300)}, MESSAGE),
         ({"content-encoding": "gzip"}, gzip.compress(MESSAGE)),
         ({"content-type": "text/plain"}, b"\xef\xbb\xbf" + MESSAGE),
+        ({"content-encoding": "gzip"}, MESSAGE),
         ({}, json.dumps({**json.loads(MESSAGE), "model": 7, "id": None, "cost": 1}).encode()),
     ],
-    ids=["long header", "many headers", "gzip", "byte order mark", "odd fields"],
+    ids=["long header", "many headers", "gzip", "byte order mark", "only called gzip", "odd fields"],
 )
 def test_a_paid_reply_is_kept_whatever_it_is_wrapped_in(
     promptrun: Command, hand_server: HandServer, tmp_path: Path, headers: Mapping[str, str], content: bytes
@@ -80,6 +81,18 @@ def test_a_paid_reply_is_kept_whatever_it_is_wrapped_in(
     folder = Path(promptrun.ok("run", spec, env=hand_server.environment()).strip())
     assert len(hand_server.bodies) == 2, "each was asked once"
     assert [line["text"] for line in read_lines(folder / "results.jsonl")] == ["Hello from another server."] * 2
+
+
+def test_a_reply_without_a_stop_reason_is_kept_and_does_not_pass_for_good(
+    promptrun: Command, hand_server: HandServer, tmp_path: Path
+) -> None:
+    hand_server.behaviour = replied(200, {}, json.dumps({**json.loads(MESSAGE), "stop_reason": None}).encode())
+    done = promptrun("run", write_job(tmp_path, numbered(2)), env=hand_server.environment())
+    results = read_lines(Path(done.stdout.strip()) / "results.jsonl")
+    assert (done.returncode, len(hand_server.bodies)) == (1, 2), done.stderr
+    assert [(line["status"], line["text"]) for line in results] == [("invalid", "Hello from another server.")] * 2
+    assert all(line["usage"] for line in results)
+    assert "promptrun does not know why this reply ended" in done.stderr
 
 
 def test_an_answer_that_is_not_http_is_not_asked_for_again(promptrun: Command, tmp_path: Path) -> None:

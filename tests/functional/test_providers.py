@@ -118,3 +118,10 @@ def test_the_provider_and_another_address_are_part_of_the_key(promptrun: Command
     assert key("client: {provider: anthropic}\n") == keys[0]
     assert key("", ANTHROPIC_BASE_URL=local) == keys[3]
     assert key("client: {provider: foundry, resource: another}\n") == keys[2]
+
+
+def test_a_job_for_bedrock_can_be_tried_on_the_simulator(promptrun: Command, tmp_path: Path) -> None:
+    spec = write_job(tmp_path, numbered(2), extra="client: {provider: bedrock, aws_region: eu-central-1}\n")
+    model = "model=eu.anthropic.claude-opus-4-8"
+    folder = promptrun.ok(spec, "--set", model, "--simulate", "--output-dir", tmp_path / "out").strip()
+    assert [one["status"] for one in read_lines(Path(folder) / "results.jsonl")] == ["ok"] * 2

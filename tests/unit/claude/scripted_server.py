@@ -74,10 +74,10 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def serving(*answers: Answer) -> AsyncIterator[ScriptedServer]:
+async def serving(*answers: Answer, host: str = "127.0.0.1") -> AsyncIterator[ScriptedServer]:
     server = ScriptedServer(list(answers))
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    listener = await asyncio.start_server(server.serve, host, 0)
+    server.url = f"http://{host}:{listener.sockets[0].getsockname()[1]}"
     try:
         yield server
     finally:

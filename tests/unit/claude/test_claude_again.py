@@ -1,18 +1,15 @@
-"""Requests after the first of a kind are made from it: the same on the wire, with the same outcomes."""
+"""Requests after the first of a kind are made from it. What is made of answers: `test_claude_both_ways`."""
 
 from __future__ import annotations
 
 import asyncio
-import gzip
-import json
 import logging
 from dataclasses import replace
 
-import pytest
-from scripted_server import BODY, MESSAGE, a_request, error_body, http, opened, serving
+from scripted_server import BODY, MESSAGE, a_request, http, opened, serving
 
 from runner.claude.again import MOST_KINDS, Again, again
-from runner.records import Failure, Reply, Timeout
+from runner.records import Reply, Timeout
 
 OTHER_BODY = BODY.replace(b'"hi"', '"hello, Grüße"'.encode())
 FIRST = http(200, MESSAGE, headers={"connection": "keep-alive"})
@@ -64,21 +61,6 @@ def test_kinds_are_kept_up_to_a_number():
     assert received[-1].headers["x-stainless-read-timeout"] == str(100 + MOST_KINDS + 2)
 
 
-def test_cookies_go_with_later_requests_as_they_do_the_sdks_way():
-    """Some gateways find their way back by one."""
-    answers = [http(200, MESSAGE, headers={"connection": "keep-alive", "set-cookie": f"way={n}"}) for n in (1, 2, 3)]
-    received, _, _ = asyncio.run(sent(*[a_request()] * 3, answers=answers))
-    assert [one.headers.get("cookie") for one in received] == [None, "way=1", "way=2"]
-
-
-def test_a_compressed_reply_is_read_too():
-    packed = gzip.compress(json.dumps(MESSAGE).encode())
-    answer = http(200, packed, headers={"connection": "keep-alive", "content-encoding": "gzip"})
-    _, outcomes, repeated = asyncio.run(sent(a_request(), a_request(), answers=[FIRST, answer]))
-    assert len(repeated.made) == 1
-    assert [outcome.message for outcome in outcomes] == [MESSAGE, MESSAGE]
-
-
 def test_one_connection_carries_them_all():
     async def run():
         async with serving(FIRST) as server, opened(server.url) as client:
@@ -89,47 +71,14 @@ def test_one_connection_carries_them_all():
     assert asyncio.run(run()) == 1
 
 
-async def hang_up(writer) -> None:
-    """Close without a word."""
-
-
-async def say_nothing(writer) -> None:
-    await asyncio.Event().wait()
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        http(429, error_body("rate_limit_error", "slow down"), headers={"retry-after": "1.5"}),
-        http(529, error_body("overloaded_error", "Overloaded")),
-        http(400, error_body("invalid_request_error", "no")),
-        http(401, error_body("authentication_error", "no")),
-        http(307, headers={"location": "http://127.0.0.1:1/v1/messages"}),
-        http(502, b"<h1>Bad Gateway</h1>", headers={"content-type": "text/html"}),
-        http(200, b"{"),
-        http(200, error_body("overloaded_error", "Overloaded")),
-        http(200, MESSAGE, length=100_000),
-        http(200, b"not gzip", headers={"content-encoding": "gzip"}),
-        hang_up,
-        say_nothing,
-    ],
-    ids=["429", "529", "400", "401", "307", "502", "not JSON", "error in 200", "cut", "not gzip", "hang up", "silence"],
-)
-def test_a_later_request_fails_as_a_first_one_does(answer):
-    request = a_request(timeout=Timeout(total=1.0 if answer is say_nothing else 60.0))
-    _, (alone,), _ = asyncio.run(sent(request, answers=[answer]))
-    _, (_, later), used = asyncio.run(sent(request, request, answers=[FIRST, answer]))
-    assert (len(used.made), isinstance(alone, Failure)) == (1, True)
-    assert later == alone
-
-
 def test_the_sdk_makes_every_request_where_the_moment_matters(caplog):
     class Sdk:
         credentials = None
 
     assert isinstance(again(Sdk(), http=None), Again)
-    with caplog.at_level(logging.DEBUG, logger="anthropic"):  # as ANTHROPIC_LOG=debug has it: the SDK logs bodies
-        assert again(Sdk(), http=None) is None
+    for level, logger in ((logging.DEBUG, "anthropic"), (logging.INFO, "httpx2")):  # as ANTHROPIC_LOG has it
+        with caplog.at_level(level, logger=logger):
+            assert again(Sdk(), http=None) is None
     Sdk.credentials = object()  # tokens that are renewed
     assert again(Sdk(), http=None) is None
 

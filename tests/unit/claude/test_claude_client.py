@@ -113,6 +113,13 @@ def test_a_server_that_does_not_stream_is_understood():
     assert reply_of(http(200, MESSAGE), stream=True).message == MESSAGE
 
 
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_message_that_does_not_say_why_it_ended_is_kept(streamed):
+    events = stream(start_event(), *text_events("hello"), {"type": "message_stop"})
+    reply = reply_of(events if streamed else http(200, {**MESSAGE, "stop_reason": None}), stream=streamed)
+    assert (reply.message["stop_reason"], reply.message["content"]) == (None, MESSAGE["content"])
+
+
 @pytest.mark.parametrize("asked", [True, False])
 @pytest.mark.parametrize("type_", ["Text/Event-Stream; charset=utf-8", "text/plain", "application/json"])
 def test_a_stream_is_read_whatever_it_is_called_and_asked_for_or_not(asked, type_):
@@ -275,7 +282,7 @@ def test_an_empty_error_body_is_named_as_such(status):
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"<html>log in</html>", b"[]", b"null", {"type": "message"}, {**MESSAGE, "content": "text"},
-     {**MESSAGE, "content": ["text"]}, {**MESSAGE, "stop_reason": None}, {**MESSAGE, "usage": 7}],
+     {**MESSAGE, "content": ["text"]}, {**MESSAGE, "usage": 7}],
 )  # fmt: skip
 def test_a_200_that_is_no_message_is_a_malformed_reply(body):
     failure = failure_of(http(200, body))
@@ -333,6 +340,34 @@ def test_an_answer_that_is_not_http_is_an_answer_and_not_asked_for_again(said):
     assert (failure.kind, failure.retryable, failure.maybe_billed) == ("malformed_reply", False, True)
     assert failure.message.startswith("the reply is not HTTP as it should be: ")
     assert "400" not in failure.message
+
+
+def test_http_at_a_port_that_speaks_https_ends_the_run():
+    failure = failure_of(b"\x15\x03\x01\x00\x02\x02\x46")  # the alert of a TLS server
+    assert (failure.kind, failure.ends_run, failure.maybe_billed) == ("authentication", True, False)
+    assert "speaks https at this port" in failure.message
+
+
+@pytest.mark.parametrize("url", ["http://127.1:9", "http://a..b:9"])
+def test_an_address_that_nothing_can_be_sent_to_ends_the_run(url):
+    async def run():
+        async with opened(url) as client:
+            return await client.send(a_request())
+
+    failure = asyncio.run(run())
+    assert (failure.kind, failure.ends_run, failure.maybe_billed) == ("authentication", True, False)
+    assert "the base URL cannot be used" in failure.message
+
+
+def test_a_stream_that_is_not_packed_as_it_says_is_not_asked_for_again():
+    whole = stream(start_event(), *end_events(), headers={"content-encoding": "gzip"})
+    failure = failure_of(whole, stream=True)
+    assert (failure.kind, failure.retryable, failure.maybe_billed) == ("malformed_reply", False, True)
+
+
+def test_an_error_that_is_not_packed_as_it_says_is_not_asked_for_again():
+    failure = failure_of(http(400, b"no", headers={"content-encoding": "gzip"}))
+    assert (failure.kind, failure.retryable) == ("malformed_reply", False)
 
 
 def test_https_at_a_port_that_speaks_http_ends_the_run():

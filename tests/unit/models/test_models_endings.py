@@ -40,5 +40,6 @@ def test_every_stop_reason_has_its_advice():
     assert advice("tool_use", "tool_use") == BY_STATUS["tool_use"]
     assert advice("invalid", "end_turn") == advice("invalid", "") == BY_STATUS["invalid"]
     assert advice("invalid", "a_reason_of_tomorrow") == NEW_REASON
+    assert advice("invalid", kind_of({"status": "invalid", "stop_reason": None})) == NEW_REASON
     assert "effort" in advice("truncated", "only_thinking")
     assert "double" not in advice("truncated", "max_tokens_doubled"), "that was tried already"

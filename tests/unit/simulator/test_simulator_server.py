@@ -446,3 +446,28 @@ def test_serve_ends_at_ctrl_c_without_a_traceback():
         raise KeyboardInterrupt
 
     serve(SimulatorConfig(), 0, on_ready=interrupt)
+
+
+@pytest.mark.parametrize(
+    ("id", "served"),
+    [
+        ("eu.anthropic.claude-opus-4-6-v1:0", "claude-opus-4-6"),
+        ("us-gov.anthropic.claude-haiku-4-5-20251001-v1", "claude-haiku-4-5-20251001"),
+        ("anthropic.claude-opus-5-5", "claude-opus-5-5"),
+        ("amazon.nova-lite-v1:0", None),
+    ],
+)
+def test_ids_of_bedrock_are_models_where_it_is_told_so(id, served):
+    body = {**GOOD, "model": id}
+    assert error_of(asks("POST", "/v1/messages", json=body))[:2] == (404, "not_found_error")
+    status, _, reply = asks("POST", "/v1/messages", json=body, config=SimulatorConfig(bedrock_ids=True))
+    assert (status, reply.get("model")) == ((200, served) if served else (404, None))
+
+
+def test_a_fallback_has_an_id_of_bedrock_too():
+    chain = [{"model": "eu.anthropic.claude-opus-4-8"}]
+    body = {**says("[[simulate:refusal]]"), "model": "eu.anthropic.claude-opus-5-5", "fallbacks": chain}
+    headers = {"anthropic-beta": "server-side-fallback-2026-07-01"}
+    config = SimulatorConfig(bedrock_ids=True)
+    status, _, reply = asks("POST", "/v1/messages", json=body, headers=headers, config=config)
+    assert (status, reply["model"]) == (200, "claude-opus-4-8")

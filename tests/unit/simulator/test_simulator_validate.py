@@ -197,6 +197,7 @@ REJECTED = [
     # effort
     ({"output_config": {"effort": "huge"}}, "output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'"),
     ({"output_config": {"foo": 1}}, "output_config.foo: Extra inputs are not permitted"),
+    ({**HAIKU, "inference_geo": "us"}, "'claude-haiku-4-5' does not support the `inference_geo` parameter."),
     ({**HAIKU, "output_config": {"effort": "low"}}, "This model does not support the effort parameter."),
     (
         {**OPUS_46, "output_config": {"effort": "xhigh"}},
