@@ -111,8 +111,6 @@ class Attempts:
             await self._answered(pending, attempt, call)
         else:
             settle(self.dispatch, pending, lane, ticket, outcome, 0.0)
-            if outcome.kind == "rate_limited":
-                pending.refused(lane.pace.replies, at_start=ticket.replies)
             self.failing.failed(pending, lane, attempt, outcome)
 
     async def _send(self, pending: Pending, lane: Lane, ticket: Ticket, request: Request) -> Outcome:

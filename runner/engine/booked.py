@@ -41,7 +41,7 @@ class Booked:
         """What will be left once all that is in flight was booked, `latency` seconds from now; never more than now."""
         return self.level + min(0.0, rate * latency - self.owed)
 
-    def variance(self, unit: float, spread: float) -> float:
+    def doubt(self, unit: float, spread: float) -> float:
         """By how much what is owed may turn out to be more. unit, spread: mean and deviation of a request's need."""
         return spread * math.sqrt(self.owed / unit)
 

@@ -21,12 +21,16 @@ MEMORY = 100
 
 @dataclass(slots=True)
 class Estimates:
-    """ratio: input tokens that were used to those that the size suggested. output: mean tokens of a reply."""
+    """ratio: input tokens that were used to those that the size suggested. output: mean tokens of a reply.
+
+    spread: their standard deviation; doubt: that of the mean.
+    """
 
     expected: float = 0.0
     used: float = 0.0
     output: float = FIRST_OUTPUT
     variance: float = 0.0
+    spread: float = 0.0
     doubt: float = 0.0
     replies: int = 0
 
@@ -41,7 +45,7 @@ class Estimates:
     @property
     def surer(self) -> bool:
         """Whether the figures rest on twice as many replies as when this was last so."""
-        return self.replies % MEMORY == 0 or (self.replies < MEMORY and self.replies & (self.replies - 1) == 0)
+        return self.replies & (self.replies - 1) == 0
 
     def learn(self, request: Request, total_input: float, output: float) -> None:
         """total_input: cached tokens too."""
@@ -52,11 +56,8 @@ class Estimates:
         off = output - self.output
         self.output += (1 - keep) * off
         self.variance = self.output**2 if self.replies == 1 else keep * (self.variance + (1 - keep) * off**2)
+        self.spread = math.sqrt(self.variance)
         self.doubt = self.spread / math.sqrt(min(self.replies, MEMORY))
-
-    @property
-    def spread(self) -> float:
-        return math.sqrt(self.variance)
 
 
 def size_of(request: Request) -> float:

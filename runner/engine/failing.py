@@ -5,7 +5,7 @@ As its kind says (`records.FAILURE_SCOPES`), and the server's own word (`retry`)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -14,12 +14,9 @@ from runner.engine.dispatch import Dispatch
 from runner.engine.lanes import Lane
 from runner.engine.pending import Pending
 from runner.engine.results import failed
-from runner.engine.retry import asks_too_much, may_retry, next_wait
+from runner.engine.retry import asks_too_much, backoff, may_retry, next_wait
 from runner.engine.sink import Sink, writing
 from runner.records import Attempt, AttemptEnded, Event, Failure, Result, RetryPolicy
-
-TRUSTED = 2
-"""How often in a row a request believes a 429's `retry-after`."""
 
 
 @dataclass(eq=False)
@@ -42,7 +39,7 @@ class Failing:
             self.sink.attempt_failed(request, attempt, len(pending.calls))
         policy = request.retry or self.retry
         too_late = self._beyond_deadline(lane, failure, now)
-        wait = failure.retry_after if too_late else self._wait(failure, pending.tried, policy)
+        wait = failure.retry_after if too_late else self._wait(pending, lane, failure, policy)
         if wait is None:
             self._give_up(lane, failure, policy)
         again = wait is not None and not lane.left and not self.dispatch.ended
@@ -59,15 +56,20 @@ class Failing:
             self.dispatch.leave(lane, failure)
         return failure.retry_after or 0.0
 
-    def _wait(self, failure: Failure, attempt: int, policy: RetryPolicy) -> float | None:
-        """A 429 that says how long waits exactly so long: the pace sees to it that not everybody comes back at once.
+    def _wait(self, pending: Pending, lane: Lane, failure: Failure, policy: RetryPolicy) -> float | None:
+        """A 429 took nothing, and uses up no retry: it is waited for until its model answered nothing else too long.
 
-        Where that did not help twice, while nothing else got through either, the request comes back more and more
-        rarely: others find out when the storm is over.
+        One that says how long waits exactly so long: the pace sees to it that not everybody comes back at once. Where
+        that did not help, the request comes back more and more rarely: it may be the only one that is refused.
         """
-        wait = next_wait(failure, attempt=attempt, policy=policy, rng=self.rng)
-        told = failure.kind == "rate_limited" and failure.retry_after is not None and attempt <= TRUSTED
-        return failure.retry_after if told and wait is not None else wait
+        wait = next_wait(failure, attempt=max(1, tried(pending.attempts)), policy=policy, rng=self.rng)
+        if wait is None or failure.kind != "rate_limited":
+            return wait
+        if not lane.left and lane.pace.brake.worn_out(policy, self.clock.now()):
+            return None
+        if lane.pace.brake.refused_again:
+            return (failure.retry_after or 0.0) + backoff(len(pending.attempts), policy, self.rng)
+        return wait if failure.retry_after is None else failure.retry_after
 
     def _beyond_deadline(self, lane: Lane, failure: Failure, now: float) -> bool:
         """Whether the server asks for more time than there is: then nothing more is sent to the model, and it is the
@@ -80,12 +82,14 @@ class Failing:
 
     def _give_up(self, lane: Lane, failure: Failure, policy: RetryPolicy) -> None:
         """A request failed for good. Its model is left where it asks for a longer wait than the job allows (one beyond
-        a row's own limit ends only that row), or where one request after the other used up its retries."""
+        a row's own limit ends only that row) or answers nothing but 429s, or where one request after the other used
+        up its retries."""
         self._learn(lane, failure)
         if failure.scope == "request":
             lane.rejected(failure)
         too_long = asks_too_much(failure, policy) and asks_too_much(failure, self.retry)
-        if too_long or (failure.retryable and lane.lose()):
+        worn_out = self.retry.max > 0 and lane.pace.brake.worn_out(self.retry, self.clock.now())
+        if too_long or worn_out or (failure.retryable and lane.lose()):
             self.dispatch.leave(lane, failure)
 
     def _learn(self, lane: Lane, failure: Failure) -> None:
@@ -95,6 +99,11 @@ class Failing:
         elif failure.ends_run:
             self.failure = self.failure or failure
             self.dispatch.end()
+
+
+def tried(attempts: Sequence[Attempt]) -> int:
+    """How many came to more than a 429."""
+    return sum(attempt.failure is not None and attempt.failure.kind != "rate_limited" for attempt in attempts)
 
 
 def given_up(pending: Pending, failure: Failure) -> Result:

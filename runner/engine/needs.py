@@ -25,7 +25,7 @@ NOTHING: Final = Needs(0.0, 0.0, 0.0, 0.0)
 class Ticket:
     """A reservation. marks: the buckets as they were. through: how many requests had got through before this one.
 
-    replies: how many had come by then. read: whether its headers were looked at.
+    read: whether its headers were looked at.
     """
 
     request: Request
@@ -33,7 +33,6 @@ class Ticket:
     at: float
     marks: list[Mark]
     through: int
-    replies: int = 0
     read: bool = False
 
 

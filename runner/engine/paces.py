@@ -57,8 +57,7 @@ class Paces:
     def leave(self, job: object) -> None:
         """A job has ended: it waits for nothing any more."""
         for pace in self.by_model.values():
-            pace.hungry.discard(job)
-            pace.served.pop(job, None)
+            pace.turns.leave(job)
 
     def changed(self, told_by: Callable[[], None]) -> None:
         """An attempt of one job ended, which has looked already."""

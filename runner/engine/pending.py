@@ -14,7 +14,6 @@ class Pending:
     """sent: it was tried, or is being tried; began: when, on the engine's clock.
 
     calls: those that were answered; asked: the call under way, None for the first; attempts: those of that call;
-    spared: how many of these were 429s that use up no retry; heard: replies of its model when its last 429 came.
     following: the request with the body of `asked`.
     known: whether it was looked up which calls an earlier sitting made. complete: they were all that it takes.
     may_cost: US dollars that its next attempt may cost at most; priced: whether that was looked up.
@@ -23,8 +22,6 @@ class Pending:
 
     request: Request
     attempts: list[Attempt] = field(default_factory=list)
-    spared: int = 0
-    heard: int | None = None
     calls: list[Call] = field(default_factory=list)
     asked: NextCall | None = None
     following: Request | None = None
@@ -35,17 +32,6 @@ class Pending:
     may_cost: float | None = None
     priced: bool = False
     ticket: Ticket | None = None
-
-    def refused(self, replies: int, *, at_start: int) -> None:
-        """A 429 came. Where others got through since its last one (or its start), it is bad luck and not an outage."""
-        if replies > (at_start if self.heard is None else self.heard):
-            self.spared += 1
-        self.heard = replies
-
-    @property
-    def tried(self) -> int:
-        """Attempts of the call under way that count against its retries."""
-        return max(1, len(self.attempts) - self.spared)
 
     @property
     def to_send(self) -> Request:
@@ -59,7 +45,7 @@ class Pending:
 
     def ask(self, call: NextCall) -> None:
         """Go on with another call, whose attempts count from 1 again."""
-        self.asked, self.attempts, self.spared, self.heard, self.priced = call, [], 0, None, False
+        self.asked, self.attempts, self.priced = call, [], False
         self.following = replace(self.request, body=call.body, max_tokens=call.max_tokens)
 
     def take_up(

@@ -81,7 +81,7 @@ class Refusals:
             self.size = max(1.0, passed / 2)  # a pause brought less than it should: the bucket holds no more
             self.least /= 2
         elif self.episodes == 1:
-            self.size = passed
+            self.size = min(self.size, passed)
             self.rate = None if told else FIRST_SHARE * passed / max(LEAST_SECONDS, seconds)
         elif seconds > 0:
             least = max(passed / seconds, (passed - self.size) / active if active > 0 else 0.0)
@@ -104,7 +104,7 @@ class Refusals:
         if self.rate is None or seconds <= 0:
             return
         time = max(PROBE_SECONDS, PROBE_REQUESTS / self.rate)
-        least = PROBE / time * max(1.0, (now - self.since) / time)
+        least = PROBE / time * (now - self.since) / time
         self.most *= 1 + least * seconds
         growth = self.search * self.rate if self.episodes == 1 else (self.most - self.rate) / time
         self.rate += max(least * self.rate, growth) * seconds

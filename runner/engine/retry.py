@@ -11,6 +11,7 @@ from random import Random
 from runner.records import Failure, RetryPolicy
 
 SHOULD_RETRY = "x-should-retry"
+PATIENT = 4
 
 
 def may_retry(failure: Failure) -> bool:
@@ -42,5 +43,15 @@ def asks_too_much(failure: Failure, policy: RetryPolicy) -> bool:
 
 def backoff(attempt: int, policy: RetryPolicy, rng: Random) -> float:
     """Between half of and the whole of min(cap, base·2^(attempt-1)), never over `max_wait`; seconds."""
-    longest = min(policy.cap, policy.max_wait, policy.base * 2.0 ** min(attempt - 1, 60))
+    longest = longest_backoff(attempt, policy)
     return longest / 2 + rng.uniform(0, longest / 2)
+
+
+def longest_backoff(attempt: int, policy: RetryPolicy) -> float:
+    return min(policy.cap, policy.max_wait, policy.base * 2.0 ** min(attempt - 1, 60))
+
+
+def patience(policy: RetryPolicy) -> float:
+    """Seconds in which a model may answer nothing but 429s: four times what the backoffs before all retries take."""
+    waits = sum(longest_backoff(attempt, policy) for attempt in range(1, policy.max + 1))
+    return min(policy.max_wait, PATIENT * waits)

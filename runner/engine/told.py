@@ -22,6 +22,12 @@ class Told(NamedTuple):
     limit: float
     remaining: float
 
+    def range(self, *, exact: bool) -> tuple[float, float]:
+        """Between which values the remainder lies. exact: it is not rounded."""
+        if exact or self.limit < 2 * ROUNDED_TO:
+            return self.remaining, self.remaining + 1
+        return self.remaining - ROUNDED_TO / 2, self.remaining + ROUNDED_TO / 2
+
 
 def told_by(headers: Mapping[str, str]) -> dict[str, Told]:
     """Kind → what is told of it; {} without such headers."""

@@ -56,6 +56,16 @@ def test_a_storm_of_refusals_costs_no_row(
     assert [line["status"] for line in read_lines(folder / "results.jsonl")] == ["ok"] * 60
 
 
+def test_refusals_without_an_end_end_the_command_as_soon_as_its_retries_would_have(
+    promptrun: Command, hand_server: HandServer, tmp_path: Path
+) -> None:
+    hand_server.behaviour = lambda server, body, n: refused()
+    spec = write_job(tmp_path, numbered(1), extra="run: {retry: {max: 2, base: 0.01}}\n")
+    done = promptrun(spec, "--output-dir", tmp_path / "out", env=hand_server.environment())
+    assert done.returncode == 75, done.stderr
+    assert len(hand_server.bodies) == 3
+
+
 def test_specs_of_one_command_are_sent_side_by_side(
     promptrun: Command, hand_server: HandServer, tmp_path: Path
 ) -> None:

@@ -129,7 +129,7 @@ class Play:
         self.refill(now)
         if all(bucket.level >= 1 for bucket in self.buckets.values()):
             for kind, bucket in self.buckets.items():
-                bucket.level -= {"requests": 1, "input-tokens": 100, "output-tokens": 50}[kind]
+                bucket.level -= {"requests": 1, "input-tokens": 100, "output-tokens": 50, "tokens": 150}[kind]
         self.later((0.5 + self.rng.random()) / self.world.others, self.other)
 
     def changed(self, now: float) -> None:
@@ -162,7 +162,7 @@ class Play:
         self.refill(now)
         self.seen.starts.append(now)
         tokens_in = row[2]
-        needs = {"requests": 1.0, "input-tokens": tokens_in, "output-tokens": 1.0}
+        needs = {"requests": 1.0, "input-tokens": tokens_in, "output-tokens": 1.0, "tokens": tokens_in}
         waits = [(min(needs[kind], bucket.size) - bucket.level) / bucket.rate for kind, bucket in self.buckets.items()]
         wait = max(waits, default=0.0)
         if wait > 0:
@@ -171,7 +171,7 @@ class Play:
             self.later(back, lambda now: self.refused(now, ticket, row, failure))
             return
         for bucket in (self.buckets, self.shown):
-            for kind in ("requests", "input-tokens"):
+            for kind in ("requests", "input-tokens", "tokens"):
                 if kind in bucket:
                     bucket[kind].level -= needs[kind]
         admitted = self.headers()
@@ -183,8 +183,8 @@ class Play:
     ) -> None:
         self.refill(now)
         for buckets in (self.buckets, self.shown):
-            if "output-tokens" in buckets:
-                buckets["output-tokens"].level -= row[3]
+            for kind in {"output-tokens", "tokens"} & buckets.keys():
+                buckets[kind].level -= row[3]
         headers = self.headers() if self.world.at_end else admitted
         usage = {"input_tokens": row[2], "output_tokens": row[3]}
         self.later(back, lambda now: self.answered(now, ticket, usage, headers))

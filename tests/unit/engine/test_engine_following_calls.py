@@ -73,13 +73,13 @@ def test_a_call_behind_an_earlier_sitting_waits_for_what_it_needs_itself() -> No
 # ---------------------------------------------------------------- retries of each call
 
 
-def test_a_429_at_the_next_call_is_not_excused_by_the_requests_own_reply() -> None:
-    """Nobody else gets through: its own first reply is no sign that the others do."""
-    refused = failure("rate_limited", retry_after=1.0)
-    script: dict[int, list[Outcome]] = {0: [refused, reply(), refused, refused, refused, refused]}
-    played = play(requests(1), FakeApi(script), follow=longer, retry=RetryPolicy(max=2))
+def test_retries_of_the_next_call_count_from_one_again_and_429s_not_at_all() -> None:
+    refused, overloaded = failure("rate_limited", retry_after=1.0), failure("overloaded")
+    script: dict[int, list[Outcome]] = {0: [overloaded, reply(), refused, refused, overloaded, refused, overloaded]}
+    played = play(requests(1), FakeApi(script), follow=longer, retry=RetryPolicy(max=1, base=10))
     first, second = played.results[0].calls
-    assert (len(first.attempts), len(second.attempts)) == (2, 3)
+    assert (len(first.attempts), len(second.attempts)) == (2, 5)
+    assert played.statuses == {0: "failed"}
 
 
 def test_a_timeout_of_the_next_call_is_booked_once_and_at_its_own_price() -> None:

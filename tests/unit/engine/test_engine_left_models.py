@@ -162,7 +162,7 @@ def test_a_leader_that_waits_for_money_while_its_model_is_left_frees_its_followe
     dispatch.put_back(Pending(request(1, prefixes=shared), sent=True))
     assert dispatch.pick() is None
     assert [pending.request.n for pending in dispatch.leaders.pendings()] == [1]
-    dispatch.lanes.of(OPUS).pace.pause(clock.now() + HOUR)
+    dispatch.lanes.of(OPUS).pace.brake.pause(clock.now() + HOUR)
     assert dispatch.pick() is None
     assert dispatch.due == clock.now()
     assert dispatch.pick() is None
@@ -236,7 +236,7 @@ def test_an_hour_asked_for_by_a_429_that_is_not_to_be_tried_again_is_not_waited_
 def test_pauses_of_the_paces_own_are_waited_for_however_short_waits_may_be() -> None:
     """`max_wait` is about what a server asks for, and this one asks for nothing."""
     api = FakeApi({n: [failure("rate_limited")] * 5 for n in range(3)})
-    played = play([request(n) for n in range(6)], api, retry=RetryPolicy(max=9, max_wait=0.1))
+    played = play([request(n) for n in range(6)], api, retry=RetryPolicy(max=20, max_wait=0.1))
     assert played.ended == Ended()
     assert list(played.statuses.values()) == ["ok"] * 6
 

@@ -50,6 +50,13 @@ def test_a_limit_that_nobody_told_is_used_fully(limit, latency, at_end):
 
 
 @pytest.mark.parametrize("at_end", WAYS)
+@pytest.mark.parametrize("latency", [0.05, 1.0])
+def test_a_limit_on_all_tokens_together_is_used_fully_too(latency, at_end):
+    limits = {"limits": {"requests": 60_000, "tokens": 180_000}, "bursts": {"tokens": 3_000}}
+    check(seen(**limits, latency=latency, at_end=at_end), seconds=1.04 * (IDEAL + latency), refused=0.01)
+
+
+@pytest.mark.parametrize("at_end", WAYS)
 @pytest.mark.parametrize("burst", [5, 10, 60, 200])
 def test_any_burst_is_used_and_not_overrun(burst, at_end):
     found = seen(limits={"requests": 1200}, bursts={"requests": burst}, at_end=at_end)
@@ -127,6 +134,22 @@ def test_a_bucket_of_hardly_a_request_is_found_out_without_headers_too(burst, re
     check(found, seconds=1.5 * N / RATE, refused=0.03)
 
 
+def test_a_bucket_of_a_single_request_behind_minute_headers_is_not_taken_for_two():
+    """Two at once do not fit: such refusals say nothing about the rate, which fell with each."""
+    worlds = [
+        World(limits={"requests": 1200}, bursts={"requests": 1}, said={"requests": 1200}, seed=n)
+        for n in (0, 7, 8, 16, 17)
+    ]
+    assert max(Play(world, N, tries=20).run().seconds for world in worlds) <= 1.6 * N / RATE
+
+
+@pytest.mark.parametrize("burst", [1, 2])
+def test_a_rate_that_was_found_out_is_doubted_slowly(burst):
+    """Where each 429 costs a second in which the bucket fills no further."""
+    found = seen(2000, limits={"requests": 1200}, bursts={"requests": burst}, headers=False)
+    check(found, seconds=1.275 * 2000 / RATE, refused=0.0115)
+
+
 def test_one_request_a_second_with_slow_replies():
     found = seen(90, limits={"requests": 60}, bursts={"requests": 1}, latency=2.0)
     check(found, seconds=1.1 * (90 + 2.0), refused=0.035)
@@ -185,7 +208,7 @@ def test_nobody_starves_and_every_reservation_is_settled(world):
     assert found.failed == 0
     pace = play.pace
     assert (pace.in_flight, pace.input_in_flight) == (0, 0)
-    assert [bucket.booked.owed for bucket in pace.buckets] == [pytest.approx(0, abs=1e-6)] * 4
+    assert [bucket.booked.owed for bucket in pace.buckets.each] == [pytest.approx(0, abs=1e-6)] * 3
 
 
 @settings(max_examples=60, deadline=None)
