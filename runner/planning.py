@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -22,7 +22,7 @@ from runner.prompts.build import RequestBuilder
 from runner.prompts.cache_advice import cache_plan, with_cache
 from runner.prompts.plan import PlanLedger
 from runner.prompts.plan_file import Unusable, read_notes
-from runner.records import Plan, Request
+from runner.records import Plan, Request, Row
 from runner.spec.job import USUAL_CONCURRENCY, JobSpec
 from runner.spec.load import LoadOptions, load_job
 
@@ -82,9 +82,16 @@ class PlannedJob:
                 yield request
 
     def _rendered(self, skip: Callable[[int], bool] | None) -> Iterator[Request | None]:
-        rows = read_rows(self.job, self.options.selection, stdin=self.stdin, stamps=self.stamps)
         builder = RequestBuilder(self.job, service=self.options.service, choose=self.ledger.prefixes.choose)
-        return builder.wanted(rows, skip) if skip else builder.requests(rows)
+        return builder.wanted(self._rows(), skip) if skip else builder.requests(self._rows())
+
+    def _rows(self) -> Iterator[Row]:
+        """As many as were planned, whatever is appended to a file while it is read: nobody knows numbers beyond."""
+        rows = read_rows(self.job, self.options.selection, stdin=self.stdin, stamps=self.stamps)
+        yield from islice(rows, self.plan.rows)
+        if next(rows, None) is not None:
+            self._forget()
+            raise changed_since_planning(self.job, None)
 
     def without(self, numbers: Iterable[int]) -> PlannedJob:
         """The same job when these requests are not sent, since they have an answer: its cost and cache are the rest's.
@@ -235,8 +242,8 @@ def same_names(planned: Sequence[PlannedJob]) -> list[Problem]:
     for job in (one.job for one in planned):
         other = first.setdefault(job.name, job.path)
         if other is not job.path:
-            what = f"`{other}` and `{job.path}` are both named `{job.name}`"
-            problems.append(
-                Problem("same-name", what, Position(str(job.path)), "name", "Give one of them another `name:`.")
-            )
+            same = other.resolve() == job.path.resolve()
+            what = "this spec is given twice" if same else f"`{other}` and `{job.path}` are both named `{job.name}`"
+            step = "Name it once." if same else "Give one of them another `name:`."
+            problems.append(Problem("same-name", what, Position(str(job.path)), "" if same else "name", step))
     return problems

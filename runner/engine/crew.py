@@ -67,11 +67,20 @@ class Crew:
             self.cancel()
 
     def wake(self) -> None:
-        """Something may start that could not before."""
-        if self.looking is not None:
+        """Something may start that could not before: have a worker look, unless one is on its way to it."""
+        dispatch = self.dispatch
+        if self.called or dispatch.ended or dispatch.in_flight >= dispatch.most:
+            return
+        if self.looking is not None:  # what it waits for may be there before its time
             _set(self.looking)
-        else:
-            self._call()
+            return
+        while self.resting:
+            if _set(self.resting.pop()):
+                self.called = True
+                return
+        if len(self.running) < dispatch.most:
+            self.called = True
+            self._start()
 
     # ------------------------------------------------------------ one worker
 
@@ -96,7 +105,7 @@ class Crew:
             pending = dispatch.pick()
             if pending is not None:
                 dispatch.in_flight += 1
-                self._call()
+                self.wake()
                 try:
                     await self.work(pending)
                 finally:
@@ -110,19 +119,6 @@ class Crew:
                     _set(self.looking)
                 await self._rest()
         self._wake_all()
-
-    def _call(self) -> None:
-        """Have another worker look for the next request, unless one does already."""
-        dispatch = self.dispatch
-        if self.looking is not None or self.called or dispatch.ended or dispatch.in_flight >= dispatch.most:
-            return
-        while self.resting:
-            if _set(self.resting.pop()):
-                self.called = True
-                return
-        if len(self.running) < dispatch.most:
-            self.called = True
-            self._start()
 
     async def _look(self) -> None:
         """Wait until something is due, or somebody says that something may have changed."""

@@ -71,13 +71,14 @@ class Lane:
         self.repeated, self.repeats, self.lost = None, 0, 0
 
     def rejected(self, failure: Failure) -> None:
-        """A request was refused as invalid. After twenty in a row for the same reason, so would be all the others."""
+        """A request failed for good. After twenty in a row for the same reason, so would all the others."""
         same = self.repeated is not None and reason(self.repeated) == reason(failure)
         self.repeats = self.repeats + 1 if same else 1
         self.repeated = failure
         if self.repeats >= REPEATS_TO_CLOSE and self.closed is None:
-            what = f"{self.repeats} requests in a row were refused: {failure.message}"
-            self.close(Failure("repeated_invalid_request", what, failure.http_status, failure.error_type))
+            what = "replies in a row were no messages" if no_message(failure) else "requests in a row were refused"
+            said = f"{self.repeats} {what}: {failure.message}"
+            self.close(Failure("repeated_invalid_request", said, failure.http_status, failure.error_type))
 
     def lose(self) -> bool:
         """A request used up its retries. True once so many did in a row that the model must be called unavailable."""
@@ -96,8 +97,13 @@ class Lane:
         self.requeue(math.inf)
 
 
+def no_message(failure: Failure) -> bool:
+    return failure.kind == "malformed_reply"
+
+
 def reason(failure: Failure) -> tuple[str, int | None, str]:
-    return failure.kind, failure.http_status, failure.message
+    """What failures of one cause have in common. That of a reply that cannot be read quotes the reply."""
+    return failure.kind, failure.http_status, "" if no_message(failure) else failure.message
 
 
 def for_the_others(failure: Failure) -> Failure:

@@ -11,7 +11,7 @@ from typing import Any
 
 from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.store.files import from_json, read_lines
-from runner.store.index import ANSWERED, ResultIndex
+from runner.store.index import ResultIndex
 from runner.store.money import call_parts, was_answered
 from runner.store.paid import Paid
 from runner.store.versions import check_format
@@ -24,9 +24,10 @@ class AttemptTally:
     """Counts over one streaming pass. An attempt is pending from its `sent` line until its outcome is read.
 
     sent: attempts; calls: how many calls they were for; warm-ups count in both. maybe_billed: attempts that may have
-    been paid for though no answer came of them. overhead: answered warm-ups; unfinished: replies of requests that
-    have no answered result yet. assumed_usd: what was reserved for answers without a known price, as far as no part of
-    them has one: a cap counts it as spent. garbage: lines that could not be read.
+    been paid for though no answer came of them. overhead: answered warm-ups; unfinished: replies that no result holds,
+    since their request is not done or got its answer from another run. assumed_usd: what was reserved for answers
+    without a known price, as far as no part of them has one: a cap counts it as spent. garbage: lines that could not be
+    read.
     """
 
     def __init__(self, total: int, prices: PriceTable = LIST_PRICES) -> None:
@@ -61,7 +62,7 @@ class AttemptTally:
             elif record.get("for") == "warm_up":
                 self._warm_up(record)
         for n, pending in enumerate(self._pending):
-            if pending and results.states[n] == ANSWERED:
+            if pending and results.answers(n):
                 self.by_kind["reply"] += 1
                 if results.unpriced_at[n]:
                     self._assume_last(n, results, journal)
@@ -85,7 +86,7 @@ class AttemptTally:
             if self._pending[n]:
                 self._assume(record, self._may_cost[n])
             self._pending[n] = _NOTHING
-            if results.states[n] != ANSWERED and record.get("call", 0) >= self._held(n, results, journal):
+            if not results.answers(n) and record.get("call", 0) >= self._held(n, results, journal):
                 self.unfinished.add(record, str(record.get("asked") or "unknown"))
         elif record.get("t") == "failure":
             failure = record.get("failure") or {}

@@ -21,7 +21,7 @@ from runner.models.price_table import LIST_PRICES, PriceTable
 from runner.models.summary import Summary
 from runner.spec.job import Keep
 from runner.store.attempts import AttemptTally
-from runner.store.files import Replace, sync, sync_folder, to_json, write_whole
+from runner.store.files import Replace, sync, to_json, write_whole
 from runner.store.index import TRANSIENT, ResultIndex
 from runner.store.indexing import Indexing
 from runner.store.keeping import forget_replies
@@ -98,7 +98,8 @@ def _in_order(path: Path, index: ResultIndex, run: dict[str, Any], replace: Repl
 
 
 def _rewrite(path: Path, index: ResultIndex, replace: Replace) -> None:
-    """The newest line of each request, in order, through a temporary file."""
+    """The newest line of each request, in order, through a temporary file. Whoever writes usage.json next to it makes
+    the rename durable too; until then a power cut brings back the results as they were."""
     temporary = path.with_name(f".{path.name}.tmp")
     offsets = array("Q", bytes(8 * index.total))
     try:
@@ -108,7 +109,6 @@ def _rewrite(path: Path, index: ResultIndex, replace: Replace) -> None:
                 file.write(line)
             sync(file)
         replace(temporary, path)
-        sync_folder(path.parent)
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Which requests of a plan have a result, and where its line starts: ten bytes a request, up to a million of them."""
+"""Which requests of a plan have a result, and where its line starts: eleven bytes a request, of up to a million."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def state_of(record: Mapping[str, Any]) -> int:
 class ResultIndex:
     """The newest line of each request. ordered: the file holds one line a request, in order of n, so far.
 
-    unpriced_at: a 1 for each request whose answer has a part without a known price.
-
+    unpriced_at: a 1 for each request whose answer has a part without a known price; reused_at: for each whose result is
+    another request's answer, and holds nothing of what this one was sent for.
     billed, unpriced: what the newest lines that `load` read have paid, in US dollars, and the parts without a price.
     """
 
@@ -38,19 +38,30 @@ class ResultIndex:
         self.states = bytearray(total)
         self.offsets = array("Q", bytes(8 * total))
         self.unpriced_at = bytearray(total)
+        self.reused_at = bytearray(total)
         self.ordered = True
         self.garbage = 0
         self.billed = 0.0
         self.unpriced = 0
         self._next = 0
 
-    def note(self, n: int, state: int, offset: int, *, billed: float | None = 0.0) -> None:
-        """The newest line of a request. billed: US dollars, as the line has it."""
+    def add(self, record: Mapping[str, Any], offset: int) -> None:
+        """The newest line of a request, and where it starts."""
+        reused = bool(record.get("reused_from"))
+        self.note(record["n"], state_of(record), offset, billed=record.get("billed_usd"), reused=reused)
+
+    def note(self, n: int, state: int, offset: int, *, billed: float | None = 0.0, reused: bool = False) -> None:
+        """The same, by what the line says. billed: US dollars."""
         self.ordered = self.ordered and n >= self._next
         self._next = max(self._next, n + 1)
         self.states[n] = state
         self.offsets[n] = offset
         self.unpriced_at[n] = billed is None
+        self.reused_at[n] = reused
+
+    def answers(self, n: int) -> bool:
+        """Whether the result of request n holds the answer that it was sent for itself."""
+        return self.states[n] == ANSWERED and not self.reused_at[n]
 
     def load(self, path: Path) -> None:
         """One streaming pass over results.jsonl; a later line of the same request supersedes an earlier one.
@@ -59,11 +70,10 @@ class ResultIndex:
         """
         for offset, line in read_lines(path):
             head = answered_head(line)
-            if head is not None and head[0] < self.total:
-                n, billed = head
-                self._supersede(n, path)
-                self.billed += billed
-                self.note(n, ANSWERED, offset)
+            if head is not None and head.n < self.total:
+                self._supersede(head.n, path)
+                self.billed += head.billed
+                self.note(head.n, ANSWERED, offset, reused=head.reused)
             else:
                 self._load_whole(line, offset, path)
 
@@ -77,7 +87,7 @@ class ResultIndex:
             return
         self._supersede(record["n"], path)
         self._bill(record, 1)
-        self.note(record["n"], state_of(record), offset, billed=record.get("billed_usd"))
+        self.add(record, offset)
 
     def _supersede(self, n: int, path: Path) -> None:
         if self.states[n] != NONE:

@@ -51,13 +51,7 @@ class Journal:
 
     def replied(self, request: Request, answer: Call, call: int) -> None:
         """The first thing done with a reply that no answered result holds. Raises OutputError."""
-        line = to_json(reply_line(request, answer, call))
-        try:
-            self.journal.append(line)
-            self._wrote()
-        except OutputError as error:
-            self._show_with(error, line)
-            raise
+        self._append(self.journal, reply_line(request, answer, call), holds_reply=True)
 
     def overhead_sent(self, prefix: str, request: Request, at: str, may_cost: float | None) -> None:
         """About to warm a prefix up. may_cost: as in `sent`."""
@@ -76,13 +70,21 @@ class Journal:
         return uploaded_ids(self.journal.path)
 
     def _journal(self, line: Mapping[str, Any]) -> None:
-        self.journal.append(to_json(line))
-        self._wrote()
+        self._append(self.journal, line)
 
-    def _show_with(self, error: OutputError, line: bytes) -> None:
-        """A reply that cannot be written goes out with the error, so that it is shown at least."""
-        self.unwritten.append(line)
-        error.unwritten = self.unwritten
+    def _append(self, file: AppendFile, record: Mapping[str, Any], *, holds_reply: bool = False) -> int:
+        """Write a line; returns where it starts. A reply that cannot be written goes out with the error, so that it is
+        shown at least: with the first one, whatever that was about, since it is the one that ends the run."""
+        line = to_json(record)
+        try:
+            offset = file.append(line)
+            self._wrote()
+        except OutputError as error:
+            if holds_reply:
+                self.unwritten.append(line)
+            error.unwritten = self.unwritten
+            raise
+        return offset
 
     async def settled(self) -> None:
         """Returns once what was written is on the disk; at once where the job does not ask for that (`durability`)."""
@@ -90,7 +92,11 @@ class Journal:
             from asyncio import wrap_future
 
             await wrap_future(self._sync.durable())
-            self._wrote()
+            try:
+                self._wrote()
+            except OutputError as error:
+                error.unwritten = self.unwritten
+                raise
 
     def _wrote(self) -> None:
         if self._sync:

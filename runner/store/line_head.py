@@ -7,20 +7,28 @@ whole. In JSON a quote inside a text is escaped, so no text can pass for the key
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from runner.store.versions import FORMAT
 
 _START: Final = b'{"v":%d,"job":"' % FORMAT
 _HEAD: Final = re.compile(re.escape(_START) + rb'[^"\\]*","run":"[^"\\]*","n":(\d{1,15}),"id":"')
 _BILLED: Final = b'"billed_usd":'
-_PAID: Final = re.compile(_BILLED + rb'(\d+(?:\.\d+)?(?:e-?\d+)?),"failure":null,"calls":\[')
+_PAID: Final = re.compile(_BILLED + rb'(\d+(?:\.\d+)?(?:e-?\d+)?),"failure":null,"calls":\[(\]?)')
 _ENDS: Final = (b',"simulated":true}\n', b',"simulated":false}\n')
 
 
-def answered_head(line: bytes) -> tuple[int, float] | None:
-    """(n, US dollars that all parts of the answer were billed together) of a line that holds an answer at a known
-    price; None where only the whole line can tell. Only the line of a failed request has a failure.
+class Head(NamedTuple):
+    """billed: US dollars that all parts of the answer were billed together. reused: it is another request's answer."""
+
+    n: int
+    billed: float
+    reused: bool
+
+
+def answered_head(line: bytes) -> Head | None:
+    """Of a line that holds an answer at a known price; None where only the whole line can tell. Only the line of a
+    failed request has a failure, and only a reused answer has no call.
 
     line: with its end. Two lines that ran into one, or a hole of zeros that a power failure left, are no such line.
     """
@@ -31,4 +39,4 @@ def answered_head(line: bytes) -> tuple[int, float] | None:
     if at < 0 or line.find(_BILLED, at + 1) >= 0 or line.find(_START, head.end(), at) >= 0:
         return None
     paid = _PAID.match(line, at)
-    return (int(head[1]), float(paid[1])) if paid else None
+    return Head(int(head[1]), float(paid[1]), bool(paid[2])) if paid else None

@@ -24,7 +24,7 @@ from runner.store.distinct import Distinct
 from runner.store.files import AppendFile, cannot_write, from_json, read_lines, to_json
 from runner.store.find import read_results, read_run
 from runner.store.finishing import Ending, finish_run
-from runner.store.index import ResultIndex, state_of
+from runner.store.index import ResultIndex
 from runner.store.lock import JobLock
 from runner.store.opening import make_folder
 from runner.store.run_id import new_run_id, run_ids
@@ -178,7 +178,7 @@ def _write_results(parts: Sequence[Part], folder: Path, index: ResultIndex) -> s
             identity = canonical_json([record["id"], record["cell"], record["repeat"], record["key"]])
             digest.update(identity + b"\n")
             joined = _joined(record, part, names, folder.name)
-            index.note(joined["n"], state_of(joined), file.append(to_json(joined)))
+            index.add(joined, file.append(to_json(joined)))
     return digest.hexdigest()
 
 

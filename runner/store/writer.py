@@ -20,9 +20,9 @@ from runner.models.resume import Resume, Spent
 from runner.models.summary import Summary
 from runner.records import Call, Judgement, PaceState, Plan, Request, Result
 from runner.spec.job import Keep
-from runner.store.files import Replace, from_json, to_json, write_whole
+from runner.store.files import Replace, from_json, write_whole
 from runner.store.finishing import Ending, finish_run
-from runner.store.index import ANSWERED, NONE, ResultIndex, state_of
+from runner.store.index import ANSWERED, NONE, ResultIndex
 from runner.store.journal import Journal
 from runner.store.keeping import kept_record
 from runner.store.lock import JobLock
@@ -149,14 +149,7 @@ class RunWriter(Journal):
         self._write_result(reused_line(request, answer, verdict, job=self.run["job"], run=self.run_id))
 
     def _write_result(self, record: dict[str, Any]) -> None:
-        line = to_json(kept_record(record, self.keep))
-        try:
-            offset = self.results.append(line)
-        except OutputError as error:
-            self._show_with(error, line)
-            raise
-        self.index.note(record["n"], state_of(record), offset, billed=record["billed_usd"])
-        self._wrote()
+        self.index.add(record, self._append(self.results, kept_record(record, self.keep), holds_reply=True))
 
     # ------------------------------------------------------------ the end
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import runpy
+import stat
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,11 @@ def after(calls: int) -> Callable[..., bool]:
     return lambda *_: next(made, None) is None
 
 
+def of_folders(when: Callable[..., bool]) -> Callable[..., bool]:
+    """Of calls on a handle, those on one of a folder."""
+    return lambda handle: stat.S_ISDIR(os.fstat(handle).st_mode) and when(handle)
+
+
 def onto(name: str) -> Callable[..., bool]:
     return lambda _, target: os.fspath(target).endswith(name)
 
@@ -38,6 +44,8 @@ def main() -> None:
     fault, *words = sys.argv[1:]
     if fault == "fsync":  # a dying disk: the first writes reach it
         os.fsync = failing(os.fsync, errno.EIO, after(3))
+    elif fault == "folder":  # one that cannot be synced once the run has begun
+        os.fsync = failing(os.fsync, errno.EIO, of_folders(after(1)))
     elif fault == "order":  # somebody reads the results, which on Windows forbids to replace them
         os.replace = failing(os.replace, errno.EACCES, onto("results.jsonl"))
     else:

@@ -67,6 +67,16 @@ def test_a_failing_fsync_ends_the_run_and_keeps_what_is_there(
     goes_on(one, server, results_of(LEADER))
 
 
+@POSIX
+def test_results_put_in_order_in_a_folder_that_cannot_be_synced_are_still_read_where_they_are(
+    job: Callable[..., Job], server: Simulator, results_of: Callable[[Kind], list[Json]]
+) -> None:
+    one = job(TURNS)
+    assert one.run(command=[*BROKEN_DISK, "folder"]) == CANNOT_WRITE, one.said()
+    assert [line["n"] for line in one.results()] == list(range(TURNS.rows))
+    goes_on(one, server, results_of(TURNS))
+
+
 def test_results_that_cannot_be_replaced_stay_in_order_of_arrival(
     job: Callable[..., Job], server: Simulator, results_of: Callable[[Kind], list[Json]]
 ) -> None:

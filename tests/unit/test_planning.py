@@ -195,6 +195,19 @@ def test_rows_that_are_missing_are_noticed_among_those_skipped(spec: Path) -> No
             list(one.requests(lambda n: True))
 
 
+def test_rows_that_are_more_are_noticed_and_nobody_is_asked_about_them(spec: Path) -> None:
+    """As when a line is appended while the file is read: whoever skips knows the numbers of the plan alone."""
+    table = spec.parent / "words.csv"
+    stat, had = table.stat(), table.read_text(encoding="utf-8")
+    with planned(spec) as one:
+        known = bytearray(b"\1" * one.plan.requests)
+        short = had.replace("three", "3")
+        table.write_text(short + "4\n".rjust(stat.st_size - len(short), "\n"), encoding="utf-8")
+        os.utime(table, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        with pytest.raises(SpecError, match="changed between planning and sending"):
+            list(one.requests(lambda n: bool(known[n])))
+
+
 def test_what_is_left_out_is_neither_counted_nor_cached(spec: Path) -> None:
     long = "word " * 20_000
     spec.write_text(SPEC + f"system: '{long}'\n", encoding="utf-8")

@@ -28,6 +28,16 @@ def test_only_the_same_reason_in_a_row_closes_a_lane():
     assert lane.closed.http_status == 400
 
 
+def test_replies_that_nobody_can_read_close_a_lane_whatever_each_of_them_holds():
+    """They may have been paid for: a server that spoils them all must not be asked for all rows."""
+    lane = Lane()
+    for n in range(REPEATS_TO_CLOSE):
+        assert lane.closed is None
+        lane.rejected(failure("malformed_reply", message=f"not JSON: `msg_{n}`", http_status=200))
+    assert lane.closed.kind == "repeated_invalid_request"
+    assert lane.closed.message == "20 replies in a row were no messages: not JSON: `msg_19`"
+
+
 def test_the_others_fail_without_what_belongs_to_one_exchange():
     own = failure("permission", request_id="req", retry_after=1.0, maybe_billed=True, headers={"a": "b"})
     assert for_the_others(own) == failure("permission")

@@ -17,6 +17,7 @@ from runner.engine.live import Ended, Stop, run_live
 from runner.engine.paces import Paces
 from runner.models.worst_case import worst_case_usd
 from runner.records import AttemptEnded, Outcome, Prefix, Request, RequestDone, RetryPolicy, Sending, SendingBegan
+from runner.spec.job import Limits
 
 WORST = worst_case_usd(OPUS, 2, 100) or 0.0
 COST = 0.014
@@ -201,6 +202,28 @@ def test_an_attempt_says_what_it_used_and_cost():
 
 
 # ---------------------------------------------------------------- several jobs
+
+
+def test_what_an_answer_gives_back_is_used_by_as_many_as_may_start():
+    """The author's limit holds two such replies a minute as they are reserved, and hundreds as they turn out."""
+    paces = Paces(500, slow_start=True)
+    paces.cap(Limits(output_tokens_per_minute=6000))
+    short = reply(usage={"input_tokens": 1, "output_tokens": 1})
+    played = play(requests(60, max_tokens=3000), FakeApi(otherwise=lambda asked: short), concurrency=None, paces=paces)
+    assert set(played.statuses.values()) == {"ok"}
+    assert played.duration < 6
+
+
+@pytest.mark.parametrize("concurrency", [None, 14])
+def test_after_a_storm_as_many_are_in_flight_as_may_be(concurrency):
+    """One in flight was enough to let nobody look whether a second might start."""
+
+    def storm(asked: Request) -> Outcome:
+        return failure("rate_limited", http_status=429) if 0.3 < LoopClock().now() < 5 else reply()
+
+    played = play(requests(400), FakeApi(otherwise=storm, seconds=0.1), concurrency=concurrency)
+    assert set(played.statuses.values()) == {"ok"}
+    assert played.duration < 15
 
 
 def test_two_jobs_share_a_pace():

@@ -12,7 +12,7 @@ from virtual_time import LoopClock
 from runner.engine.live import Ended, Stop
 from runner.errors import OutputError, Problem, SpecError
 from runner.models.worst_case import worst_case_usd
-from runner.records import AttemptEnded, Outcome, Request, RequestDone, RetryPolicy, SendingBegan
+from runner.records import AttemptEnded, RequestDone, RetryPolicy, SendingBegan
 
 FLAT = RetryPolicy(base=2.0, cap=2.0)
 """Waits between one and two seconds."""
@@ -200,35 +200,11 @@ def test_a_429_while_others_get_through_uses_up_no_retry():
     assert len(played.results[8].calls[0].attempts) == 6
 
 
-def test_a_429_is_tried_again_no_more_often_than_asked_when_nothing_gets_through():
-    refused = failure("rate_limited", http_status=429, retry_after=1.0)
-    played = play(requests(1), FakeApi({0: [refused] * 9}), retry=RetryPolicy(max=3))
-    assert played.statuses == {0: "failed"}
-    assert len(played.results[0].calls[0].attempts) == 4
-
-
 def test_no_retries_means_none_after_a_429_either():
     api = FakeApi({3: [failure("rate_limited", http_status=429, retry_after=1.0)]})
     played = play(requests(20), api, retry=RetryPolicy(max=0))
     assert len(played.results[3].calls[0].attempts) == 1
-
-
-def test_a_storm_that_lasts_longer_than_a_429_says_loses_no_row():
-    """Two seconds are asked for each time; the five retries last far longer than those ten seconds."""
-
-    def storm(request: Request) -> Outcome:
-        return failure("rate_limited", http_status=429, retry_after=2.0) if LoopClock().now() < 25 else reply()
-
-    assert play(requests(1), FakeApi(otherwise=storm)).statuses == {0: "ok"}
-
-
-def test_a_minute_of_429s_loses_no_row():
-    def storm(request: Request) -> Outcome:
-        return failure("rate_limited", http_status=429, retry_after=0.5) if 0.3 < LoopClock().now() < 60 else reply()
-
-    played = play(requests(40), FakeApi(otherwise=storm, seconds=0.1), concurrency=14)
-    assert set(played.statuses.values()) == {"ok"}
-    assert played.duration < 80
+    assert played.ended.gave_up is None
 
 
 def test_a_429_pauses_its_model_and_no_other():
@@ -248,7 +224,9 @@ def test_after_a_429_waiters_come_back_one_after_the_other():
     played = play(requests(10), api, concurrency=10, retry=RetryPolicy(base=0.001))
     again = sorted(at for _, at in api.sent if at > 1)
     assert min(again) >= 11
-    assert min(after - before for before, after in pairwise(again)) >= 0.05
+    unsure = [at for at in again if at < again[0] + api.seconds]  # until the first of them is answered
+    assert len(unsure) >= 5
+    assert min(after - before for before, after in pairwise(unsure)) >= 0.05
     assert max(again) >= 11.5
     assert set(played.statuses.values()) == {"ok"}
 

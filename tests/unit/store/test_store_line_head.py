@@ -16,6 +16,7 @@ from runner.records import Result
 from runner.store.files import to_json
 from runner.store.index import ResultIndex
 from runner.store.line_head import answered_head
+from runner.store.reused import reused_line
 
 TRAPS = [
     '"billed_usd":9,"failure":null,"calls":[',
@@ -27,8 +28,11 @@ TRAPS = [
 ]
 
 
+RUN = "20261122T092811.123Z-0001"
+
+
 def line_of(result: Result) -> bytes:
-    return to_json(result.to_json(job="job", run="20261122T092811.123Z-0001")) + b"\n"
+    return to_json(result.to_json(job="job", run=RUN)) + b"\n"
 
 
 def loaded(path: Path, lines: Sequence[bytes], total: int) -> ResultIndex:
@@ -39,8 +43,18 @@ def loaded(path: Path, lines: Sequence[bytes], total: int) -> ResultIndex:
 
 
 def test_an_answer_is_told_by_its_beginning() -> None:
-    assert answered_head(line_of(ok(12))) == (12, 0.014)
-    assert answered_head(line_of(ok(3, simulated=True, billed_usd=1e-06))) == (3, 1e-06)
+    assert answered_head(line_of(ok(12))) == (12, 0.014, False)
+    assert answered_head(line_of(ok(3, simulated=True, billed_usd=1e-06))) == (3, 1e-06, False)
+
+
+def test_an_answer_of_another_request_is_told_by_its_beginning(tmp_path: Path) -> None:
+    taken = reused_line(request(1), ok(0).to_json(job="job", run=RUN), None, job="job", run=RUN)
+    line = to_json(taken) + b"\n"
+    assert answered_head(line) == (1, 0.0, True)
+    spaced = json.dumps(taken).encode() + b"\n"
+    for name, one in (("quick", line), ("spaced", spaced)):
+        index = loaded(tmp_path / f"{name}.jsonl", [line_of(ok(0)), one], 2)
+        assert [index.answers(n) for n in range(2)] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +88,7 @@ def test_no_text_passes_for_what_is_looked_for(texts: list[str], output: Any, an
     plain = request(5, id=id, row={column: text}, cell={"tone": cell})
     for asked in (named, plain):
         result = ok(5, request=asked, text=text, output=output) if answered else failed(5, message=text)
-        assert answered_head(line_of(result)) in (None, (5, 0.014) if answered else None)
+        assert answered_head(line_of(result)) in (None, (5, 0.014, False) if answered else None)
 
 
 def test_an_index_is_the_same_whichever_way_its_lines_were_read(tmp_path: Path) -> None:

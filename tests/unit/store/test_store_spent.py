@@ -13,6 +13,7 @@ from store_job import USAGE, Job, attempt, failed, ok, request
 from runner.models.resume import Spent
 from runner.records import Call, Failure, Result
 from runner.store import read_usage
+from runner.store.files import to_json, write_whole
 
 AT = "2026-11-22T09:28:11.123Z"
 DROPPED = Failure("timeout", "no answer", maybe_billed=True)
@@ -72,6 +73,26 @@ def test_what_may_have_been_billed_counts_at_its_reservation(job: Job) -> None:
         run.done(ok(2))
         run.sent(request(3), 1, AT, None)
     assert spent(job) == approx(COST, maybe=2 * RESERVED, attempts=3, unpriced=1)
+
+
+def test_what_was_sent_counts_although_the_answer_was_taken_from_another_run(job: Job) -> None:
+    """A run that was killed is gone on with after another one of the job got those answers."""
+    other = ok(9).to_json(job="triage", run="20261122T092810.000Z-0000")
+    with job.open(3) as run:
+        run.sent(request(0), 1, AT, RESERVED)
+        run.sent(request(1), 1, AT, RESERVED)
+        run.replied(request(1), reply(0), 0)
+        run.done(ok(2))
+    for sitting in range(2):  # in the first the answers are in no file yet, in the second they are
+        with job.open(3) as run:
+            assert run.spent() == approx(2 * COST, maybe=RESERVED, attempts=1)
+            if sitting == 0:
+                run.write_reused(request(0), other)
+                run.write_reused(request(1), other)
+            summary = run.finish()
+            assert (summary.cost_usd, summary.maybe_billed_attempts) == (approx_usd(2 * COST), 1)
+            run.run["finished"] = False
+            write_whole(run.folder / "run.json", to_json(run.run))
 
 
 def test_an_answer_without_a_price_is_said(job: Job) -> None:
