@@ -4,11 +4,10 @@ The public Python API is `load_job`, `plan_job` and `run_job` (docs/python.md). 
 the command imports this package too, and `promptrun --help` needs none of it.
 """
 
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
 __all__ = ["JobRun", "__version__", "load_job", "plan_job", "run_job"]
 
+TYPE_CHECKING = False  # the first thing a command imports: until it has seen to signals, next to nothing is loaded
 if TYPE_CHECKING:
     from runner.public import JobRun, load_job, plan_job, run_job
 else:

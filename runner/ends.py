@@ -55,5 +55,5 @@ def exit_code(summary: Summary, ended: Ended) -> int:
 
 
 def first_that_applies(codes: Sequence[int]) -> int:
-    """The exit code of several jobs."""
-    return next((code for code in (70, 143, 130, 4, 74, 75, 3, 1) if code in codes), 0)
+    """The exit code of several jobs. 2 is of inputs that changed while they were sent."""
+    return next((code for code in (70, 143, 130, 4, 74, 2, 75, 3, 1) if code in codes), 0)

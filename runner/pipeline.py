@@ -6,7 +6,7 @@ observers come in as arguments (`World`), so that a test runs a whole job withou
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from runner.choosing import answer_identical, nothing_waits, skipping, taken_over, to_send, waiting
 from runner.connection import Address, Connection, simulator_when_asked
 from runner.ends import checked, end_of, exit_code
-from runner.errors import Position, PromptrunError, SpecError
+from runner.errors import AccountError, OutputError, Position, PromptrunError, SpecError, TryLater
 from runner.planning import PlannedJob
 from runner.prompts.params import secrets_of
 from runner.records import Event
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 async def run_jobs(
     planned: Sequence[PlannedJob], options: RunOptions, stop: Stop, world: World
-) -> AsyncIterator[Finished]:
-    """Send the jobs side by side and yield how each ended, in their order; one that cannot go on stops the others."""
+) -> AsyncIterator[Finished | PromptrunError]:
+    """Send the jobs side by side and yield how each ended, or what kept it from it, in their order."""
     if not options.simulate:
         require_secrets(planned, world.env)
     shared, paces = shared_budget(options.max_cost), SharedPaces()
@@ -50,9 +50,26 @@ async def run_jobs(
         jobs = []
         for one in planned:
             running = partial(run_job, one, options, stop, world, server, shared, paces)
-            jobs.append(partial(once_nobody_runs_it, one, options, stop, world, running))
-        async for finished in side_by_side(jobs, ends_all=lambda finished: finished.ended.cause is not None, stop=stop):
-            yield finished
+            job = partial(once_nobody_runs_it, one, options, stop, world, running)
+            jobs.append(partial(said_at_once, job, world) if len(planned) > 1 else job)
+        async for ended in side_by_side(jobs, ends_all=ends_all, stop=stop):
+            yield ended
+
+
+async def said_at_once(job: Callable[[], Awaitable[Finished | None]], world: World) -> Finished | None:
+    """What the job gives. What keeps it from going on is said now, too: its turn to be told of may come hours later."""
+    try:
+        return await job()
+    except (SpecError, TryLater) as error:
+        world.say(f"{error.problems[0].what}; the other jobs go on")
+        raise
+
+
+def ends_all(ended: Finished | PromptrunError) -> bool:
+    """Whether the other jobs cannot go on either: the account refused, or outputs cannot be written."""
+    if isinstance(ended, PromptrunError):
+        return isinstance(ended, AccountError | OutputError)
+    return ended.ended.failure is not None
 
 
 def require_secrets(planned: Sequence[PlannedJob], env: Mapping[str, str]) -> None:

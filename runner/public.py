@@ -9,28 +9,29 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypedDict, Unpack
 
 import orjson
 
 from runner import planning
 from runner.confirming import RULE, is_capped, question
-from runner.errors import Position, Problem, SpecError
-from runner.inputs import Selection
+from runner.errors import Position, Problem, PromptrunError, SpecError
+from runner.inputs import Selection, Shard
 from runner.planning import PlannedJob, PlanOptions
 from runner.records import Json
 from runner.spec import load
 from runner.spec.job import JobSpec
 from runner.spec.load import LoadOptions
+from runner.spec.paths import outputs_asked
 
 if TYPE_CHECKING:
     from runner.models.summary import Summary
     from runner.records import Failure
-    from runner.sitting import Finished, RunOptions
+    from runner.sitting import Finished, RunOptions, World
 
 Spec: TypeAlias = str | os.PathLike[str]
 RESULTS = "results.jsonl"
@@ -57,70 +58,56 @@ class JobRun:
             yield from map(orjson.loads, lines)
 
 
-def load_job(
-    spec: Spec,
-    *,
-    variables: Mapping[str, Json] | None = None,
-    settings: Mapping[str, Json] | None = None,
-    allow_paths: Sequence[Spec] = (),
-    allow_hosts: Sequence[str] = (),
-    env: Mapping[str, str] | None = None,
-) -> JobSpec:
-    """The job that a spec file describes, checked; its rows are not read. Raises SpecError with every problem found.
+class LoadArguments(TypedDict, total=False):
+    """How a spec is read; the flags of `promptrun` by their names.
 
     variables: values of names in `vars`, as after `--var`: a text such as "5" is the number. settings: keys of the spec
     by their path, as after `--set`: `{"run.concurrency": 5}`. env: instead of the environment of this process.
     """
-    options = _load_options(variables, settings, allow_paths, allow_hosts)
-    return load.load_job(Path(spec), options, env=os.environ if env is None else env)
+
+    variables: Mapping[str, Json] | None
+    settings: Mapping[str, Json] | None
+    allow_paths: Sequence[Spec]
+    allow_hosts: Sequence[str]
+    env: Mapping[str, str] | None
 
 
-def plan_job(
-    spec: Spec,
-    *,
-    limit: int | None = None,
-    only: Sequence[str] = (),
-    simulate: bool = False,
-    variables: Mapping[str, Json] | None = None,
-    settings: Mapping[str, Json] | None = None,
-    allow_paths: Sequence[Spec] = (),
-    allow_hosts: Sequence[str] = (),
-    stdin: BinaryIO | None = None,
-    env: Mapping[str, str] | None = None,
-) -> AbstractContextManager[PlannedJob]:
+class PlanArguments(LoadArguments, total=False):
+    """Which requests there are. shard: `(2, 8)` for the second of eight. stdin: what a spec that reads `-` gets, opened
+    binary; nothing by default."""
+
+    limit: int | None
+    only: Sequence[str]
+    shard: tuple[int, int] | None
+    simulate: bool
+    stdin: BinaryIO | None
+
+
+def load_job(spec: Spec, **arguments: Unpack[LoadArguments]) -> JobSpec:
+    """The job that a spec file describes, checked; its rows are not read. Raises SpecError with every problem found."""
+    _refuse_others("load_job", arguments, LoadArguments.__optional_keys__)
+    return load.load_job(Path(spec), _load_options(arguments), env=_env(arguments))
+
+
+def plan_job(spec: Spec, **arguments: Unpack[PlanArguments]) -> AbstractContextManager[PlannedJob]:
     """Every request of a job, rendered: `with plan_job(spec) as planned`. Sends nothing. Raises SpecError on entering.
 
     `planned.plan` counts, `planned.requests()` gives the requests one by one, `planned.cost()` what they may cost.
-    limit, only, simulate: as the flags of `promptrun plan`. stdin: what a spec that reads `-` gets; nothing by default.
-    The rest is as in `load_job`.
     """
-    env = os.environ if env is None else env
-    options = PlanOptions(
-        load=_load_options(variables, settings, allow_paths, allow_hosts),
-        selection=Selection(only=tuple(only), limit=limit),
-        service=planning.service_asked(env, allow_hosts, simulate=simulate),
-    )
-    return planning.plan_job(Path(spec), options, env=env, stdin=stdin or io.BytesIO())
+    _refuse_others("plan_job", arguments, PlanArguments.__optional_keys__)
+    return _planned(spec, arguments)
 
 
 def run_job(
     spec: Spec,
     *,
-    limit: int | None = None,
-    only: Sequence[str] = (),
-    simulate: bool = False,
     fresh: bool = False,
     wait: bool = False,
     concurrency: int | None = None,
     max_cost: float | None = None,
     yes: bool = False,
     output_dir: Spec | None = None,
-    variables: Mapping[str, Json] | None = None,
-    settings: Mapping[str, Json] | None = None,
-    allow_paths: Sequence[Spec] = (),
-    allow_hosts: Sequence[str] = (),
-    stdin: BinaryIO | None = None,
-    env: Mapping[str, str] | None = None,
+    **arguments: Unpack[PlanArguments],
 ) -> JobRun:
     """Plan a job, send what has no answer yet, and say how that ended; the flags of `promptrun run` by their names.
 
@@ -130,37 +117,36 @@ def run_job(
     Raises SpecError before anything is sent, AccountError without credentials, TryLater while another process runs the
     job, OutputError when results cannot be written, RuntimeError inside a running event loop.
     """
+    _refuse_others("run_job", arguments, PlanArguments.__optional_keys__)
+    _require(concurrency is None or concurrency > 0, "concurrency is the number of requests in flight: at least 1")
+    _require(max_cost is None or 0 < max_cost <= 1e9, "max_cost is in US dollars, and more than 0")
     _require_no_loop()
-    from runner.sitting import RunOptions
+    from runner.sitting import RunOptions, World, plans_of_runs
+    from runner.telemetry import tracing
 
-    env = os.environ if env is None else env
-    outputs = _outputs(output_dir, env)
-    options = PlanOptions(
-        load=_load_options(variables, settings, allow_paths, allow_hosts),
-        selection=Selection(only=tuple(only), limit=limit),
-        service=planning.service_asked(env, allow_hosts, simulate=simulate),
-        kept=lambda job: _kept_plans(job, outputs, simulate=simulate),
-    )
-    sending = RunOptions(
-        outputs=outputs, simulate=simulate, fresh=fresh, wait=wait, concurrency=concurrency, max_cost=max_cost
-    )
-    with planning.plan_job(Path(spec), options, env=env, stdin=stdin or io.BytesIO()) as one:
-        warnings = (
+    simulate, env = arguments.get("simulate", False), _env(arguments)
+    outputs = outputs_asked(output_dir, env)
+    sending = RunOptions(outputs, simulate, fresh, concurrency, wait=wait, max_cost=max_cost)
+    with _planned(spec, arguments, plans_of_runs(outputs, simulate=simulate)) as one:
+        warnings = [
             *one.job.warnings,
             *one.plan.warnings,
             *one.plan.problems,
             *_require_money(one, max_cost, yes=yes or simulate),
-        )
-        finished = asyncio.run(_sent(one, sending, env))
-    return JobRun(Path(finished.summary.folder), finished.exit_code, finished.summary, finished.ended.cause, warnings)
+        ]
+        with tracing(os.environ, warnings.append) as around:
+            finished = asyncio.run(_sent(one, sending, World(env=env, around=around)))
+    folder, cause = Path(finished.summary.folder), finished.ended.cause
+    return JobRun(folder, finished.exit_code, finished.summary, cause, tuple(warnings))
 
 
-async def _sent(one: PlannedJob, options: RunOptions, env: Mapping[str, str]) -> Finished:
+async def _sent(one: PlannedJob, options: RunOptions, world: World) -> Finished:
     from runner.engine.live import Stop
     from runner.pipeline import run_jobs
-    from runner.sitting import World
 
-    [ended] = [finished async for finished in run_jobs([one], options, Stop(), World(env=env))]
+    [ended] = [ended async for ended in run_jobs([one], options, Stop(), world)]
+    if isinstance(ended, PromptrunError):
+        raise ended
     return ended
 
 
@@ -185,32 +171,55 @@ def _require_money(one: PlannedJob, max_cost: float | None, *, yes: bool) -> lis
     return found
 
 
-def _load_options(
-    variables: Mapping[str, Json] | None,
-    settings: Mapping[str, Json] | None,
-    allow_paths: Sequence[Spec],
-    allow_hosts: Sequence[str],
-) -> LoadOptions:
-    return LoadOptions(
-        sets=tuple(f"{key}={orjson.dumps(value).decode()}" for key, value in (settings or {}).items()),
-        vars=tuple(f"{name}={_as_typed(value)}" for name, value in (variables or {}).items()),
-        allow_paths=tuple(map(Path, allow_paths)),
-        allow_hosts=tuple(allow_hosts),
+def _planned(
+    spec: Spec, arguments: PlanArguments, kept: Callable[[JobSpec], Iterable[Path]] = lambda job: ()
+) -> AbstractContextManager[PlannedJob]:
+    env, load = _env(arguments), _load_options(arguments)
+    limit, shard = arguments.get("limit"), arguments.get("shard")
+    _require(limit is None or limit > 0, "limit is a number of rows: at least 1")
+    _require(shard is None or 1 <= shard[0] <= shard[1], "shard is (k, of), and (2, 8) the second of eight")
+    options = PlanOptions(
+        load=load,
+        selection=Selection(_several(arguments.get("only")), limit, Shard(*shard) if shard else None),
+        service=planning.service_asked(env, load.allow_hosts, simulate=arguments.get("simulate", False)),
+        kept=kept,
     )
+    return planning.plan_job(Path(spec), options, env=env, stdin=arguments.get("stdin") or io.BytesIO())
+
+
+def _load_options(arguments: LoadArguments) -> LoadOptions:
+    settings, variables = arguments.get("settings") or {}, arguments.get("variables") or {}
+    return LoadOptions(
+        sets=tuple(f"{key}={orjson.dumps(value).decode()}" for key, value in settings.items()),
+        vars=tuple(f"{name}={_as_typed(value)}" for name, value in variables.items()),
+        allow_paths=tuple(map(Path, _several(arguments.get("allow_paths")))),
+        allow_hosts=_several(arguments.get("allow_hosts")),
+    )
+
+
+def _env(arguments: LoadArguments) -> Mapping[str, str]:
+    env = arguments.get("env")
+    return os.environ if env is None else env
+
+
+def _require(fits: bool, otherwise: str) -> None:
+    if not fits:
+        raise ValueError(otherwise)
+
+
+def _refuse_others(function: str, arguments: Mapping[str, object], known: frozenset[str]) -> None:
+    """As Python itself does it for arguments that stand in a function's own list."""
+    for name in arguments:
+        if name not in known:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    """One text is one, and not its letters."""
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, str | os.PathLike) else tuple(given)
 
 
 def _as_typed(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _outputs(given: Spec | None, env: Mapping[str, str]) -> Path | None:
-    """PROMPTRUN_OUTPUT_DIR where nothing is given; None: outputs/ at the root of the spec's project."""
-    named = given or env.get("PROMPTRUN_OUTPUT_DIR")
-    return Path(named) if named else None
-
-
-def _kept_plans(job: JobSpec, outputs: Path | None, *, simulate: bool) -> Iterator[Path]:
-    from runner.sitting import job_folder
-    from runner.store.kept_plan import kept_plans
-
-    yield from kept_plans(job_folder(job, outputs, simulate=simulate))

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from runner.errors import OutputError
+from runner.errors import PromptrunError
 
 if TYPE_CHECKING:
     from runner.engine.paces import Paces
@@ -42,23 +42,28 @@ class SharedPaces:
 
 
 async def side_by_side(
-    jobs: Sequence[Callable[[], Awaitable[End | None]]], *, ends_all: Callable[[End], bool], stop: Stop
-) -> AsyncIterator[End]:
-    """How each job ended; nothing of one that never began. One that raises, or after which nothing can go on, stops
-    the others politely.
+    jobs: Sequence[Callable[[], Awaitable[End | None]]],
+    *,
+    ends_all: Callable[[End | PromptrunError], bool],
+    stop: Stop,
+) -> AsyncIterator[End | PromptrunError]:
+    """How each job ended, or what kept it from it; nothing of one that never began. Each goes on to its own end, unless
+    one ends in a way after which no other can go on (`ends_all`): then they are stopped politely.
 
-    Raises what the first of them raised, after the ends of the others; OutputError at once.
+    Any other exception of a job stops them too, and is raised after their ends.
     """
     import asyncio  # commands that send nothing import this module too
 
     slots = asyncio.Semaphore(AT_ONCE)
 
-    async def run(job: Callable[[], Awaitable[End | None]]) -> End | None:
+    async def run(job: Callable[[], Awaitable[End | None]]) -> End | PromptrunError | None:
         async with slots:
             if stop.reason == ANOTHER_JOB:
                 return None
             try:
-                end = await job()
+                end: End | PromptrunError | None = await job()
+            except PromptrunError as error:
+                end = error
             except Exception:
                 stop.request(ANOTHER_JOB)
                 raise
@@ -72,8 +77,6 @@ async def side_by_side(
         for task in tasks:
             try:
                 end = await task
-            except OutputError:
-                raise
             except Exception as raised:
                 errors.append(raised)
                 continue
@@ -83,5 +86,5 @@ async def side_by_side(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    for error in errors:
-        raise error
+    if errors:
+        raise errors[0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -101,6 +101,17 @@ def job_folder(job: JobSpec, given: Path | None, *, simulate: bool = False) -> P
     """The folder of a job's runs. given: `--output-dir`. Simulated runs live apart."""
     outputs = outputs_of(job, given)
     return (outputs / "simulated" if simulate else outputs) / job.name
+
+
+def plans_of_runs(outputs: Path | None, *, simulate: bool) -> Callable[[JobSpec], Iterable[Path]]:
+    """Where the unfinished runs of a job keep their plans, for `PlanOptions.kept`. outputs: as in `job_folder`."""
+
+    def kept(job: JobSpec) -> Iterable[Path]:
+        from runner.store.kept_plan import kept_plans
+
+        return kept_plans(job_folder(job, outputs, simulate=simulate))
+
+    return kept
 
 
 def listening(*observers: Callable[[Event], None]) -> Callable[[Event], None]:

@@ -7,13 +7,20 @@ replies, unless ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE asks the SDK for th
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import cache
+from threading import Thread
 from typing import Any
 
 from runner.errors import Problem
 
 SWITCHES = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+EXPORTERS = ("otlp", "console")
+HAND_OVER_SECONDS = 2.0
+"""How long a run that has ended waits for a collector; the SDK's own patience is ten seconds and more."""
 Around = Callable[[str], AbstractContextManager[object]]
 
 
@@ -30,42 +37,104 @@ def exporter_name(env: Mapping[str, str]) -> str:
 
 @contextmanager
 def tracing(env: Mapping[str, str], warn: Callable[[Problem], None]) -> Iterator[Around]:
-    """Gives the context that each job is sent in. What is not yet exported at the end is, before this returns."""
-    provider = None
-    if wanted(env):
-        try:
-            provider = provider_of(exporter_name(env), service=env.get("OTEL_SERVICE_NAME") or "promptrun")
-        except ImportError:
-            what = "the environment asks for OpenTelemetry traces, and its packages are not installed"
-            warn(Problem("telemetry", what, next="Run `pip install 'promptrun[otel]'`, or unset `OTEL_*`."))
+    """Gives the context that each job is sent in. At the end a collector that is up has got all; for one that is not,
+    nobody waits long."""
+    exporting = configured(env, warn) if wanted(env) else None
     try:
-        yield spans if provider is not None or provided() else no_spans
+        yield spans if provided() else no_spans
     finally:
-        if provider is not None:
-            provider.shutdown()
+        if exporting is not None and not exporting.hand_over(HAND_OVER_SECONDS):
+            step = "Look whether the collector that `OTEL_*` names is up, or unset them; a run does not depend on it."
+            warn(warning(f"not all OpenTelemetry traces could be handed over{exporting.why()}", step))
 
 
-def provider_of(exporter: str, service: str) -> Any:
-    """A tracer provider for the whole process, unless there is one. Raises ImportError without the packages."""
+def warning(what: str, step: str) -> Problem:
+    return Problem("telemetry", what, next=step, severity="warning")
+
+
+def configured(env: Mapping[str, str], warn: Callable[[Problem], None]) -> Exporting | None:
+    """What exports as the environment says; None, with a word on why, when nothing can."""
+    exporter = exporter_name(env)
+    if exporter not in EXPORTERS:
+        names = " and ".join(f"`{name}`" for name in EXPORTERS)
+        warn(warning(f"`OTEL_TRACES_EXPORTER` is `{exporter}`; of the exporters there are {names} here", "Name one."))
+        return None
+    try:
+        return exporting_to(exporter, env.get("OTEL_SERVICE_NAME") or "promptrun")
+    except ImportError:
+        what = "the environment asks for OpenTelemetry traces, and its packages are not installed"
+        warn(warning(what, "Run `pip install 'promptrun[otel]'`, or unset `OTEL_*`."))
+    except Exception as error:  # whatever `OTEL_*` holds is no reason to send nothing
+        what = f"the environment asks for OpenTelemetry traces in a way that does not work: {error}"
+        warn(warning(what, "Mend or unset `OTEL_*`."))
+    return None
+
+
+@cache
+def exporting_to(exporter: str, service: str) -> Exporting | None:
+    """Traces for the whole process, unless somebody else has seen to that. Raises ImportError without the packages."""
     if provided():
         return None
     from opentelemetry import trace
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    if exporter == "console":
+    provider = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)
+    exporting = Exporting(an_exporter(exporter), provider)
+    provider.add_span_processor(BatchSpanProcessor(exporting))  # type: ignore[arg-type]  # does what a SpanExporter does
+    trace.set_tracer_provider(provider)
+    logging.getLogger("opentelemetry").addHandler(exporting.log)
+    return exporting
+
+
+def an_exporter(name: str) -> Any:
+    if name == "console":
         import sys
 
-        chosen: SpanExporter = ConsoleSpanExporter(out=sys.stderr)
-    else:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
-        chosen = OTLPSpanExporter()
-    provider = TracerProvider(resource=Resource.create({"service.name": service}))
-    provider.add_span_processor(BatchSpanProcessor(chosen))
-    trace.set_tracer_provider(provider)
-    return provider
+        return ConsoleSpanExporter(out=sys.stderr)
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    return OTLPSpanExporter()
+
+
+class FirstWord(logging.Handler):
+    """Keeps what the SDK logs from stderr, and remembers the first of it."""
+
+    said = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said = self.said or record.getMessage()
+
+
+@dataclass
+class Exporting:
+    """A span exporter that knows whether everything was taken. lost: some of it was not."""
+
+    exporter: Any
+    provider: Any
+    log: FirstWord = field(default_factory=lambda: FirstWord(logging.WARNING))
+    lost: bool = False
+
+    def export(self, spans: Any) -> Any:
+        ended = self.exporter.export(spans)
+        self.lost = self.lost or ended.name != "SUCCESS"
+        return ended
+
+    def shutdown(self) -> None:
+        self.exporter.shutdown()
+
+    def hand_over(self, seconds: float) -> bool:
+        """Export what is still held; whether all that there ever was has been taken."""
+        flushing = Thread(target=self.provider.force_flush, daemon=True)  # its own time limit is not kept
+        flushing.start()
+        flushing.join(seconds)
+        return not (flushing.is_alive() or self.lost)
+
+    def why(self) -> str:
+        return f" ({self.log.said[:200]})" if self.log.said else ""
 
 
 def provided() -> bool:

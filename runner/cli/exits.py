@@ -26,7 +26,9 @@ from runner.errors import OutputError, PromptrunError, TryLater
 EXIT_BUG = 70
 PACKAGE = Path(__file__).parents[1]
 CANNOT_WRITE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
-MAY_NOT = frozenset({errno.EACCES, errno.EPERM})
+FIX = "Fix its permissions, then run this again."
+OTHER = "Name another place, or make this one usable; then run this again."
+MAY_NOT = {errno.EACCES: FIX, errno.EPERM: FIX} | dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR), OTHER)
 
 
 class Terminated(KeyboardInterrupt):
@@ -72,10 +74,7 @@ def _exit_code_of(command: click.Command, args: list[str]) -> int:
             error.show()
         return error.exit_code
     except PromptrunError as error:
-        say(str(error))
-        if isinstance(error, OutputError):
-            show_unwritten(error)
-        return error.exit_code
+        return told(error)
     except (KeyboardInterrupt, click.Abort) as error:
         ending_at_once()  # another one finds nothing left to do
         say("interrupted")
@@ -87,7 +86,9 @@ def _exit_code_of(command: click.Command, args: list[str]) -> int:
     except OSError as error:
         if error.errno in CANNOT_WRITE:
             return cannot_write(error)
-        return may_not(error) if error.errno in MAY_NOT and error.filename else report_bug(args)
+        if error.errno in MAY_NOT and error.filename:
+            return may_not(error)
+        return without_folder() or report_bug(args)
     except Exception:
         return report_bug(args)
 
@@ -98,6 +99,14 @@ def _called(command: click.Command, args: list[str]) -> Any:
         return command.main(args, prog_name="promptrun", standalone_mode=False)
     except click.Abort as error:
         raise error.__cause__ or error from None
+
+
+def told(error: PromptrunError) -> int:
+    """The exit code of an error, once it is said."""
+    say(str(error))
+    if isinstance(error, OutputError):
+        show_unwritten(error)
+    return error.exit_code
 
 
 def show_unwritten(error: OutputError) -> None:
@@ -123,10 +132,20 @@ def cannot_write(error: OSError) -> int:
 
 
 def may_not(error: OSError) -> int:
-    """Outputs that another user wrote, as a container or a CI cache leaves them. Never taken for outputs that are new:
-    what is in them would be paid for again."""
-    say(f"could not read or write `{error.filename}`: {error.strerror}\n    Fix its permissions, then run this again.")
+    """Outputs that another user wrote, as a container or a CI cache leaves them, or at a place that no path leads to.
+    Never taken for outputs that are new: what is in them would be paid for again."""
+    say(f"could not read or write `{error.filename}`: {error.strerror}\n    {MAY_NOT[error.errno or 0]}")
     return OutputError.exit_code
+
+
+def without_folder() -> int | None:
+    """For a shell that stands in a folder which somebody removed. None when it is still there."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        say("the current folder is not there any more\n    Change into one that is, then run this again.")
+        return OutputError.exit_code
+    return None
 
 
 def without_cut_off_module(error: EOFError) -> int | None:

@@ -87,7 +87,8 @@ def command(folder: Path, ci: str | None) -> None:
     try:
         written = [name for name, text in files.items() if write_new(folder / name, text)]
     except OSError as error:
-        raise OutputError(f"cannot write into `{folder}`: {error.strerror}") from error
+        step = "Fix that, or choose another folder: promptrun init FOLDER"
+        raise OutputError(f"cannot write into `{folder}`: {error.strerror}", next=step) from error
     for name in written:
         click.echo(f"wrote {folder / name}")
     if ci and "specs/first-job.yaml" not in written:

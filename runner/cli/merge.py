@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import orjson
 
 from runner.cli.options import output_dir, output_format, outputs_here
 from runner.cli.streams import put, say
@@ -33,6 +32,7 @@ def command(runs: tuple[str, ...], output_dir: Path | None, output: str, quiet: 
     from runner.report.text import summary_text
     from runner.spec.checks import checks_spec
     from runner.store import find_run
+    from runner.store.files import to_json
     from runner.store.merge import merge_runs, read_parts
 
     outputs = outputs_here(output_dir)
@@ -44,7 +44,7 @@ def command(runs: tuple[str, ...], output_dir: Path | None, output: str, quiet: 
     summary = merge_runs(parts, folder, arguments=sys.argv[1:], clock=RealClock())
     summary = checked(summary, checks_spec(first.get("checks")))
     code = 0 if summary.passed else 1
-    put(orjson.dumps(summary.to_json() | {"failure": None, "exit_code": code}) if output == "json" else summary.folder)
+    put(to_json(summary.to_json() | {"failure": None, "exit_code": code}) if output == "json" else summary.folder)
     if not quiet:
         say(summary_text(summary))
     return code

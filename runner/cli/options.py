@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,29 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli.values import OutputFolder, dollars, read_shard, utf8
+
 if TYPE_CHECKING:
     from runner.planning import PlannedJob
     from runner.spec.job import JobSpec
 
 
-def read_shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    """`2/8` as (2, 8)."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", value)
-    k, of = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not 1 <= k <= of:
-        raise click.BadParameter(f"`{value}` is not a shard; write `2/8` for the second of eight", ctx, param)
-    return k, of
-
-
 SELECTION = (
     click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path)),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N rows."),
-    click.option("--only", multiple=True, metavar="ID", help="Only this row (again for more): an id, #731 or L732."),
+    click.option(
+        "--only", multiple=True, type=utf8, metavar="ID", help="Only this row (again for more): an id, #731 or L732."
+    ),
     click.option("--shard", callback=read_shard, metavar="K/N", help="Every Nth of those rows from the Kth on: 2/8."),
-    click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable of the spec."),
-    click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a key of the spec: run.concurrency=5."),
+    click.option(
+        "--var", "variables", multiple=True, type=utf8, metavar="NAME=VALUE", help="Set a variable of the spec."
+    ),
+    click.option(
+        "--set", "sets", multiple=True, type=utf8, metavar="KEY=VALUE", help="Set a key of the spec: run.concurrency=5."
+    ),
     click.option(
         "--allow-path",
         "allow_paths",
@@ -54,9 +50,10 @@ SELECTION = (
     ),
 )
 
+
 output_dir = click.option(
     "--output-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=OutputFolder(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Where results go, instead of outputs/ at the project's root.  [env: PROMPTRUN_OUTPUT_DIR]",
 )
@@ -68,7 +65,7 @@ output_format = click.option(
 SENDING = (
     click.option("--wait", is_flag=True, help="Wait while another process runs this job."),
     click.option("--concurrency", type=click.IntRange(1, 1000), metavar="N", help="Requests in flight at once."),
-    click.option("--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD", help="Cap what it all costs."),
+    click.option("--max-cost", type=dollars, metavar="USD", help="Cap what it all costs."),
     click.option("--yes", is_flag=True, help="Do not ask, however much `run.confirm_above` would have asked about."),
     output_dir,
     output_format,
@@ -178,11 +175,10 @@ def plain_number(number: float) -> str:
 
 
 def given_outputs(output_dir: Path | None) -> Path | None:
-    """`--output-dir`, else PROMPTRUN_OUTPUT_DIR; None: outputs/ at the root of each spec's project."""
-    if output_dir is not None:
-        return output_dir
-    named = os.environ.get("PROMPTRUN_OUTPUT_DIR")
-    return Path(named) if named else None
+    """`--output-dir`, else what the environment says (`paths.outputs_asked`)."""
+    from runner.spec.paths import outputs_asked
+
+    return outputs_asked(output_dir, os.environ)
 
 
 def outputs_here(output_dir: Path | None) -> Path:
@@ -215,18 +211,6 @@ def reading_specs(
     )
     with plan_jobs(chosen.specs, options, env=os.environ, stdin=sys.stdin.buffer) as planned:
         yield planned
-
-
-def plans_of_runs(output_dir: Path | None, *, simulate: bool) -> Callable[[JobSpec], Iterable[Path]]:
-    """Where the unfinished runs of a job keep their plans, for `reading_specs`."""
-
-    def kept(job: JobSpec) -> Iterable[Path]:
-        from runner.sitting import job_folder
-        from runner.store.kept_plan import kept_plans
-
-        return kept_plans(job_folder(job, given_outputs(output_dir), simulate=simulate))
-
-    return kept
 
 
 def service(simulate: bool = False, allow_hosts: Sequence[str] = ()) -> str:

@@ -13,7 +13,6 @@ from runner.cli.options import (
     given_outputs,
     output_dir,
     output_format,
-    plans_of_runs,
     reading_specs,
     selection,
     service,
@@ -45,13 +44,14 @@ def command(
     """
     from runner.cli.changes import compared
     from runner.report.text import plan_json, plan_text
-    from runner.sitting import job_folder
+    from runner.sitting import job_folder, plans_of_runs
 
-    kept = plans_of_runs(output_dir, simulate=simulate)
+    outputs = given_outputs(output_dir)
+    kept = plans_of_runs(outputs, simulate=simulate)
     with reading_specs(chosen, service=service(simulate, chosen.allow_hosts), kept=kept) as planned:
         for one in planned:
             warn(one.job.warnings)
-            folder = job_folder(one.job, given_outputs(output_dir), simulate=simulate)
+            folder = job_folder(one.job, outputs, simulate=simulate)
             against = compared(one, folder, simulate=simulate)
             left, changes = against.planned, against.changes
             cost = cost_of(left, folder, count_tokens=count_tokens, simulate=simulate)

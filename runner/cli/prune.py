@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import orjson
 
 from runner.cli.options import output_dir, output_format, outputs_here
 from runner.cli.streams import put, say
@@ -35,28 +34,30 @@ def command(
     those with answers that a later run would have to pay for again.
     """
     from runner.engine.clock import RealClock
+    from runner.store.files import to_json
     from runner.store.find import job_folder
     from runner.store.lock import all_locks
     from runner.store.prune import prune
 
     outputs = outputs_here(output_dir)
     if pin or unpin:
-        mark(outputs, job, pin, unpin)
+        mark(outputs, job, pin, unpin, output)
         return
     folder = job_folder(outputs, job)
     with nullcontext() if dry_run else all_locks(folder, at=RealClock().utc()):  # looking needs no right to write
         fates = prune(folder, keep=keep, dry_run=dry_run)
     for fate in fates:
-        put(orjson.dumps(fate.to_json()) if output == "json" else fate_text(fate, dry_run=dry_run))
+        put(to_json(fate.to_json()) if output == "json" else fate_text(fate, dry_run=dry_run))
     gone = [fate for fate in fates if not fate.kept]
     verb = "would be removed" if dry_run else "removed"
     say(f"{len(gone):,} of {len(fates):,} runs {verb}, {megabytes(sum(fate.size for fate in gone))}")
 
 
-def mark(outputs: Path, job: str, to_pin: str | None, to_unpin: str | None) -> None:
+def mark(outputs: Path, job: str, to_pin: str | None, to_unpin: str | None, output: str) -> None:
     """Pin one run of the job, or let it go. Raises SpecError for a run of another job."""
     from runner.errors import SpecError
     from runner.store import find_run, read_run
+    from runner.store.files import to_json
     from runner.store.prune import pin, unpin
 
     for ref, change, done in ((to_pin, pin, "pinned"), (to_unpin, unpin, "unpinned")):
@@ -67,7 +68,8 @@ def mark(outputs: Path, job: str, to_pin: str | None, to_unpin: str | None) -> N
         if run["job"] != job.removeprefix("simulated/"):
             raise SpecError(f"`{ref}` is a run of `{run['job']}`, not of `{job}`", rule="run")
         change(folder)
-        put(f"{done} {run['run']}")
+        fate = {"run": run["run"], "pinned": done == "pinned"}
+        put(to_json(fate) if output == "json" else f"{done} {run['run']}")
 
 
 def fate_text(fate: Fate, *, dry_run: bool) -> str:

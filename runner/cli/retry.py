@@ -19,6 +19,7 @@ from runner.cli.earlier_run import chosen_by, flags_of, good, outputs_of, refuse
 from runner.cli.options import Flags, outputs_here, reading_specs, sending, service, words_to_run
 from runner.cli.streams import say
 from runner.cli.telling import all_warnings, tell_where, warn, warn_of_log
+from runner.cli.values import utf8
 
 if TYPE_CHECKING:
     from runner.planning import PlannedJob
@@ -46,7 +47,9 @@ def read_statuses(ctx: click.Context, param: click.Parameter, value: tuple[str, 
     metavar="STATUS,…",
     help=f"What is sent again: {', '.join(STATUSES)}.  [default: failed]",
 )
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a key of the spec: run.max_cost=5.")
+@click.option(
+    "--set", "sets", multiple=True, type=utf8, metavar="KEY=VALUE", help="Set a key of the spec: run.max_cost=5."
+)
 @sending
 def command(run: str, statuses: frozenset[str], sets: tuple[str, ...], flags: Flags) -> int:
     """Send the failed requests of RUN again, or those with another status.

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
-import orjson
 
 from runner.cli.again import Again, of_run
 from runner.cli.options import (
@@ -16,7 +15,6 @@ from runner.cli.options import (
     Flags,
     given_outputs,
     outputs_here,
-    plans_of_runs,
     reading_specs,
     selection,
     sending,
@@ -24,7 +22,7 @@ from runner.cli.options import (
 )
 from runner.cli.streams import put, say
 from runner.cli.telling import all_warnings, tell_where, warn, warn_of_log
-from runner.errors import OutputError, Problem, SpecError
+from runner.errors import OutputError, Problem, PromptrunError, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,10 +46,10 @@ def command(chosen: Chosen, simulate: bool, fresh: bool, flags: Flags) -> int:
     when the same command is typed again. stdout gets one run folder a line, stderr the summary.
     """
     from runner.cli.changes import before_sending
-    from runner.sitting import RunOptions, job_folder
+    from runner.sitting import RunOptions, job_folder, plans_of_runs
 
     outputs = given_outputs(flags.output_dir)
-    kept = plans_of_runs(flags.output_dir, simulate=simulate)
+    kept = plans_of_runs(outputs, simulate=simulate)
     with reading_specs(chosen, service=service(simulate, chosen.allow_hosts), kept=kept) as planned:
         for place, one in enumerate(planned):
             warn(all_warnings(one))
@@ -73,12 +71,7 @@ def command(chosen: Chosen, simulate: bool, fresh: bool, flags: Flags) -> int:
             max_cost=flags.max_cost,
         )
         again = of_run(chosen, flags, simulate=simulate, piped=planned[0].stdin.used)
-        try:
-            return run_all(planned, options, flags, again)
-        except OutputError as error:
-            if fresh:  # "the same command" would start over
-                error.problems += (Problem("again", f"to go on with what is kept: {again.line(planned[0])}"),)
-            raise
+        return run_all(planned, options, flags, again)
 
 
 def require_money(planned: list[PlannedJob], *, yes: bool, max_cost: float | None, simulate: bool) -> None:
@@ -106,6 +99,7 @@ def run_all(planned: list[PlannedJob], options: RunOptions, flags: Flags, again:
 
 
 async def send_all(planned: list[PlannedJob], options: RunOptions, flags: Flags, again: Again) -> list[int]:
+    from runner.cli.exits import told
     from runner.cli.log_file import LogFile
     from runner.cli.progress import Shown
     from runner.cli.signals import stopping_on_signals
@@ -123,6 +117,9 @@ async def send_all(planned: list[PlannedJob], options: RunOptions, flags: Flags,
         watch = shown.start if log is None else both(shown.start, log.start)
         world = World(observer=watch, around=around, say=shown.say, reusing=shown.reusing)
         async for finished in run_jobs(planned, options, stop, world):
+            if isinstance(finished, PromptrunError):
+                codes.append(told(going_on(finished, options, again.line(planned[0]))))
+                continue
             shown.end(finished.summary.job)
             if log is not None:
                 log.end(finished)
@@ -130,6 +127,13 @@ async def send_all(planned: list[PlannedJob], options: RunOptions, flags: Flags,
             one = next(one for one in planned if one.job.name == finished.summary.job)
             tell(finished, flags, again.line(one, finished.ended.limit))
     return codes
+
+
+def going_on(error: PromptrunError, options: RunOptions, again: str) -> PromptrunError:
+    """The error, with what to type where "the same command" would start over. again: as `Again.line` gives it."""
+    if isinstance(error, OutputError) and options.fresh:
+        error.problems += (Problem("again", f"to go on with what is kept: {again}"),)
+    return error
 
 
 def both(first: Watch, second: Watch) -> Watch:
@@ -146,6 +150,7 @@ def tell(finished: Finished, flags: Flags, again: str) -> None:
     again: as `Again.line` gives it.
     """
     from runner.report.text import cause_text, summary_text
+    from runner.store.files import to_json
 
     summary, cause = finished.summary, finished.ended.cause
     if not flags.quiet:
@@ -154,7 +159,7 @@ def tell(finished: Finished, flags: Flags, again: str) -> None:
         say(cause_text(summary, cause, command=again))
     if flags.output == "json":
         failure = cause.to_json() if cause else None
-        put(orjson.dumps(summary.to_json() | {"failure": failure, "exit_code": finished.exit_code}))
+        put(to_json(summary.to_json() | {"failure": failure, "exit_code": finished.exit_code}))
     else:
         put(summary.folder)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import orjson
 
 from runner.cli.options import output_dir, output_format, outputs_here
 
@@ -18,10 +17,11 @@ def command(job: str | None, output_dir: Path | None, output: str) -> None:
     """List the runs of JOB (of every job, unless given), newest first."""
     from runner.report.text import runs_table
     from runner.store import list_runs
+    from runner.store.files import to_json
 
     runs = list_runs(outputs_here(output_dir), job)
     if output == "json":
         for run in runs:
-            click.echo(orjson.dumps(run))
+            click.echo(to_json(run))
     else:
         click.echo(runs_table(runs))

@@ -8,11 +8,12 @@ import click
 import orjson
 
 from runner.cli.options import output_dir, output_format, outputs_here
+from runner.cli.values import utf8
 
 
 @click.command("show", epilog="Example:\n\n  promptrun show triage@latest T-1042")
 @click.argument("run")
-@click.argument("row", required=False, metavar="[ID]")
+@click.argument("row", required=False, type=utf8, metavar="[ID]")
 @output_dir
 @output_format
 def command(run: str, row: str | None, output_dir: Path | None, output: str) -> None:

@@ -38,7 +38,9 @@ from runner.cli.streams import say
 @click.option("--fault-rate", type=click.FloatRange(0, 1), default=0.0, help="Share of requests that fail.")
 @click.option("--fault", "faults", multiple=True, metavar="KIND", help="Kinds that come up in turn.")
 @click.option("--seed", type=int, default=0, help="Decides which requests fail.")
-@click.option("--log-size", type=click.IntRange(min=1), default=10_000, show_default=True, help="Requests in its log.")
+@click.option(
+    "--log-size", type=click.IntRange(1, 10**9), default=10_000, show_default=True, help="Requests in its log."
+)
 def command(port: int, burst: int | None, faults: tuple[str, ...], limit_change: str | None, **settings: Any) -> None:
     """Serve a simulated Messages API on loopback until Ctrl-C.
 

@@ -8,6 +8,7 @@ command without `--shard` runs, none is more than a row larger than another, and
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from heapq import nlargest
@@ -65,7 +66,7 @@ def select(rows: Callable[[], Iterator[Row]], selection: Selection) -> Iterator[
     Raises SpecError `unknown-row` after the last row when a term of `only` chose none.
     """
     chosen = _only(rows, selection.only) if selection.only else rows()
-    if selection.limit is not None:
+    if selection.limit is not None and selection.limit < sys.maxsize:  # what `islice` can count
         chosen = _first(chosen, selection.limit) if selection.only else islice(chosen, selection.limit)
     if selection.shard is not None:
         chosen = _dealt(chosen, selection.shard)

@@ -18,7 +18,7 @@ def resume_text(resume: Resume) -> str:
 
 
 def _spent(spent: Spent, *, simulated: bool) -> str:
-    text = f"{money(spent.usd)} so far" + (" had it been real" if simulated else "")
+    text = f"{'had it been real, ' if simulated else ''}{money(spent.usd)} so far"
     if spent.unpriced:
         text += f", and {count(spent.unpriced, 'answer')} without a known price"
     if spent.maybe_attempts:

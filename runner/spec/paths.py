@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Final
@@ -35,6 +35,12 @@ def project_root(spec_file: Path) -> Path:
         if (candidate / ".git").exists() or (candidate / "outputs" / ".gitignore").is_file():
             return candidate
     return folder
+
+
+def outputs_asked(given: str | os.PathLike[str] | None, env: Mapping[str, str]) -> Path | None:
+    """Where results go: as given, else PROMPTRUN_OUTPUT_DIR; None: outputs/ at the root of each spec's project."""
+    named = given or env.get("PROMPTRUN_OUTPUT_DIR")
+    return Path(named) if named else None
 
 
 @dataclass(frozen=True)

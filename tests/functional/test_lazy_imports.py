@@ -95,3 +95,14 @@ def test_show_and_runs_never_import_anthropic(promptrun: Command, tmp_path: Path
     for arguments in looks:
         roots = packages(loaded(promptrun, arguments, tmp_path / "loaded.json"))
         assert not roots & {"anthropic", "aiohttp", "httpx2", "pydantic"}, arguments
+
+
+BEFORE_SIGNALS = "import sys; sys.path.insert(0, sys.argv[1]); import runner.cli; print(*sys.modules)"
+
+
+def test_next_to_nothing_is_loaded_before_signals_have_their_meaning() -> None:
+    """Ctrl-C during an import is a traceback until then."""
+    words = [sys.executable, "-I", "-S", "-c", BEFORE_SIGNALS, str(CHECKOUT)]
+    loaded = subprocess.run(words, capture_output=True, encoding="utf-8", check=True).stdout.split()
+    assert {"runner.cli.early"} <= set(loaded)
+    assert not {"typing", "re", "click", "pathlib"} & set(loaded)

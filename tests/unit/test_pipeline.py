@@ -11,7 +11,7 @@ import pytest
 
 from runner.ends import exit_code, first_that_applies
 from runner.engine.live import Ended, Stop
-from runner.errors import SpecError
+from runner.errors import PromptrunError, SpecError
 from runner.models.summary import Summary
 from runner.pipeline import run_jobs
 from runner.planning import PlannedJob, PlanOptions, plan_job, plan_jobs
@@ -38,9 +38,15 @@ def run(planned: list[PlannedJob], outputs: Path, **options: bool) -> list[Finis
     async def collect() -> list[Finished]:
         world = World(env={})
         options_ = RunOptions(outputs=outputs, simulate=True, **options)
-        return [finished async for finished in run_jobs(planned, options_, Stop(), world)]
+        return [unless_raised(ended) async for ended in run_jobs(planned, options_, Stop(), world)]
 
     return asyncio.run(collect())
+
+
+def unless_raised(ended: Finished | PromptrunError) -> Finished:
+    if isinstance(ended, PromptrunError):
+        raise ended
+    return ended
 
 
 def test_identical_requests_are_sent_once_and_both_get_the_answer(tmp_path: Path) -> None:
@@ -147,4 +153,5 @@ def test_the_exit_code_says_who_acts(state: Summary, ended: Ended, code: int) ->
 def test_of_several_jobs_the_gravest_code_wins() -> None:
     assert first_that_applies([0, 1, 75]) == 75
     assert first_that_applies([1, 4, 130]) == 130
+    assert first_that_applies([1, 75, 2, 3]) == 2
     assert first_that_applies([0, 0]) == 0

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +129,60 @@ def test_a_cost_that_nobody_confirmed(tmp_path: Path) -> None:
         with pytest.raises(AccountError):  # it got that far
             run_job(spec, env=env, **said)
     assert simulated(spec).exit_code == 0
+
+
+def test_shards_are_runs_of_their_own_and_together_all_rows(spec: Path) -> None:
+    ids = [[line["id"] for line in simulated(spec, shard=(k, 2)).results()] for k in (1, 2)]
+    assert ids == [["ada", "cy"], ["bo"]]
+
+
+def test_one_text_is_one_id_and_not_its_letters(spec: Path) -> None:
+    with plan_job(spec, only="bo", env={}) as planned:
+        assert planned.plan.requests == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"limit": 0},
+        {"shard": (3, 2)},
+        {"shard": (0, 0)},
+        {"concurrency": 0},
+        {"max_cost": 0},
+        {"max_cost": float("nan")},
+    ],
+    ids=str,
+)
+def test_numbers_that_make_no_sense(spec: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"^{next(iter(wrong))} is "):
+        simulated(spec, **wrong)
+
+
+@pytest.mark.parametrize("function", [load_job, plan_job, run_job])
+def test_an_argument_that_there_is_not(spec: Path, function: Any) -> None:
+    with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) got an unexpected keyword argument 'varables'$"):
+        function(spec, varables={"language": "Greek"})
+
+
+TRACED = """
+import sys
+from runner import run_job
+for name in ("ada", "bo"):
+    print(run_job(sys.argv[1], only=[name], simulate=True, env={}).warnings)
+"""
+
+
+def test_each_run_of_a_program_has_its_span(spec: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TRACED, str(spec)],
+        env={**os.environ, "OTEL_TRACES_EXPORTER": "console"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert done.stdout == "()\n()\n"
+    assert done.stderr.count('"promptrun.run"') == 2
+    assert done.stderr.count('"anthropic.messages.create"') == 2
 
 
 def test_inside_an_event_loop(spec: Path) -> None:

@@ -22,6 +22,6 @@ def test_everything_there_is_to_say() -> None:
     spent = Spent(usd=1.2, maybe_usd=0.054, maybe_attempts=3, unpriced=1)
     assert resume_text(replace(HALFWAY, failed=12, reused=10, to_send=390, simulated=True, spent=spent)) == (
         "going on: 600 of 1,000 are answered, 10 more by earlier runs, 390 to send (12 of them failed before); "
-        "$1.20 so far had it been real, and 1 answer without a known price; "
+        "had it been real, $1.20 so far, and 1 answer without a known price; "
         "3 attempts without an outcome may have been billed up to $0.054"
     )
