@@ -23,7 +23,6 @@ class LiveModel:
     lifecycle: str | None = None
     retires: date | None = None
     max_tokens: int | None = None
-    max_input_tokens: int | None = None
     supports: Mapping[str, bool | None] = field(default_factory=dict)
     effort: Mapping[str, bool | None] = field(default_factory=dict)
     thinking: Mapping[str, bool | None] = field(default_factory=dict)
@@ -43,7 +42,6 @@ def live_model(id: str, told: Mapping[str, Any] | None) -> LiveModel:
         lifecycle=told["lifecycle"] if isinstance(told.get("lifecycle"), str) else None,
         retires=_day(told.get("retires_at")),
         max_tokens=_count(told.get("max_tokens")),
-        max_input_tokens=_count(told.get("max_input_tokens")),
         supports={name: _supported(part) for name, part in capabilities.items()},
         effort={level: _supported(part) for level, part in effort.items() if level != "supported"},
         thinking={kind: _supported(part) for kind, part in _map(thinking.get("types")).items()},

@@ -18,7 +18,7 @@ def judge(request: Request, calls: Sequence[Call]) -> Judgement:
     """The verdict on calls that were all answered, at least one, and that nothing follows."""
     after, reply = after_of(request), whole_reply(calls)
     status: Status = status_of(request, reply)
-    output, problems = checked(after, reply) if status == "ok" else (None, _cut_off(status, reply))
+    output, problems = checked(after, reply) if status == "ok" else (None, _cut_off(reply))
     if status == "ok" and problems:
         status = "invalid"
     verdict = Judgement(
@@ -34,13 +34,11 @@ def judge(request: Request, calls: Sequence[Call]) -> Judgement:
     return _of_dialogue(request, calls, verdict) if after.turns else verdict
 
 
-def _cut_off(status: Status, reply: Mapping[str, Json]) -> tuple[str, ...]:
-    if status == "truncated" and only_thought(reply):
-        return ("thinking took all of `max_tokens`, so that no text was written",)
-    return ()
+def _cut_off(reply: Mapping[str, Json]) -> tuple[str, ...]:
+    return ("thinking took all of `max_tokens`, so that no text was written",) if _only_thought(reply) else ()
 
 
-def only_thought(reply: Mapping[str, Json]) -> bool:
+def _only_thought(reply: Mapping[str, Json]) -> bool:
     """Whether `max_tokens` ended the reply while the model was still thinking."""
     if reply.get("stop_reason") != "max_tokens" or text_of(reply):
         return False

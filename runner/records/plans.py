@@ -10,7 +10,7 @@ from runner.errors import Problem
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """What a plan asks of one model. input_tokens: an estimate from text size. max_usd: None without a price."""
+    """What a plan asks of one model. body_bytes, max_output_tokens: of all its requests together."""
 
     model: str
     requests: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -11,6 +11,8 @@ from runner.models.endings import kind_of
 from runner.report.advice import advice
 from runner.report.runs import state
 from runner.report.words import count, duration, money, one_line, printable
+
+_WIDEST: Final = 2000
 
 
 def show_run_text(run: Mapping[str, Any], usage: Mapping[str, Any] | None = None) -> str:
@@ -79,7 +81,7 @@ def _tool_call(call: Mapping[str, Any]) -> str:
 
 
 def _facts(facts: Mapping[str, str]) -> str:
-    return "\n".join(f"{name:<11}{value}" for name, value in facts.items() if value)
+    return "\n".join(f"{name:<11}{one_line(value, _WIDEST)}" for name, value in facts.items() if value)
 
 
 def _why(result: Mapping[str, Any]) -> str:
@@ -121,7 +123,7 @@ def _attempts(result: Mapping[str, Any]) -> list[str]:
         for attempt in call["attempts"]:
             failure = attempt["failure"]
             outcome = f"{failure['kind']}: {one_line(failure['message'])}" if failure else "answered"
-            request_id = f" ({attempt['request_id']})" if attempt["request_id"] else ""
+            request_id = f" ({one_line(attempt['request_id'])})" if attempt["request_id"] else ""
             took = duration(attempt["seconds"])
             lines.append(f"{'attempt ' + str(attempt['n']):<11}{attempt['at']}, {took}, {outcome}{request_id}{label}")
     return lines
@@ -133,4 +135,4 @@ def _call(call: Mapping[str, Any]) -> str:
 
 
 def _json(value: Any) -> str:
-    return one_line(orjson.dumps(value).decode(), 2000)
+    return one_line(orjson.dumps(value).decode(), _WIDEST)

@@ -15,7 +15,7 @@ from runner.spec.document import Path
 from runner.spec.json_schema import APPLIED, SAME_VALUE, circle, parts, references, target
 from runner.spec.near import listed
 from runner.spec.output_file import WrittenSchema
-from runner.spec.slow_pattern import is_slow
+from runner.spec.slow_pattern import NO_PATTERN, is_slow
 from runner.spec.structured import ANNOTATIONS, SENT, is_typed, left_over
 
 _REFERENCE: Final = "point into the schema itself: `#/$defs/name`"
@@ -87,8 +87,9 @@ def _slow_patterns(schema: WrittenSchema) -> Iterator[Problem]:
     for path, pattern in _patterns(schema.value):
         try:
             slow = is_slow(pattern)
-        except (re.error, RecursionError, OverflowError):
-            yield schema.problem("schema-invalid", f"`{pattern[:200]}` is not a regular expression", path)
+        except NO_PATTERN:
+            what = f"`{pattern[:200]}` is not a regular expression"
+            yield schema.problem("schema-invalid", what, path, next="write it as Python's `re` reads it")
             continue
         if slow:
             what = f"`{pattern[:200]}` can take forever on some replies: a repeated part matches one text in many ways"

@@ -8,21 +8,32 @@ each character of a repeated part, the next character may be matched at one plac
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 _PROBES: Final = tuple(map(chr, (*range(0x180), 0x3B1, 0x4E2D)))
 _SINGLE: Final = frozenset(("LITERAL", "NOT_LITERAL", "ANY", "IN", "RANGE", "CATEGORY"))
 _REPEATS: Final = frozenset(("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"))
+NO_PATTERN: Final = (re.error, OverflowError, RecursionError)
 _FEW: Final = 4
-"""A part repeated at most so often takes longer, but not forever."""
+"""A part repeated at most so often, over all repeats around it, takes longer, but not forever."""
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The expression. Raises NO_PATTERN for what is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # `[[` means today what it says
+        return re.compile(pattern)
 
 
 def is_slow(pattern: str) -> bool:
-    """Whether some text may take more than polynomial time. A pattern that is none raises re.error."""
+    """Whether some text may take more than polynomial time. Raises NO_PATTERN for what is no regular expression."""
     parser: Any = re._parser  # type: ignore[attr-defined]  # the tree behind `re.compile`
     found = _Places()
-    found.sequence(parser.parse(pattern), repeated=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        found.sequence(parser.parse(pattern), times=1)
     return found.ambiguous
 
 
@@ -43,10 +54,11 @@ class _Places:
     follow: list[list[int]] = field(default_factory=list)
     ambiguous: bool = False
 
-    def sequence(self, items: Any, *, repeated: bool) -> _Part:
+    def sequence(self, items: Any, *, times: int) -> _Part:
+        """times: how often the repeats around it may repeat it, at most."""
         whole = _Part()
         for op, argument in items:
-            part = self._item(str(op), argument, repeated)
+            part = self._item(str(op), argument, times)
             for place in whole.last:
                 self.follow[place] += part.first
             whole = _Part(
@@ -56,21 +68,21 @@ class _Places:
             )
         return whole
 
-    def _item(self, op: str, argument: Any, repeated: bool) -> _Part:
+    def _item(self, op: str, argument: Any, times: int) -> _Part:
         if op in _SINGLE:
             return self._place(op, argument)
         if op in _REPEATS:
             least, most, items = argument
-            return self._repeat(least, int(most), items, repeated)
+            return self._repeat(int(least), int(most), items, times)
         if op == "BRANCH":
-            return self._branch(argument[1], repeated)
+            return self._branch(argument[1], times)
         if op in ("SUBPATTERN", "ATOMIC_GROUP"):
-            return self.sequence(argument[-1] if op == "SUBPATTERN" else argument, repeated=repeated)
+            return self.sequence(argument[-1] if op == "SUBPATTERN" else argument, times=times)
         if op in ("ASSERT", "ASSERT_NOT"):
-            self.sequence(argument[1], repeated=False)
+            self.sequence(argument[1], times=1)
             return _Part()
         if op in ("GROUPREF", "GROUPREF_EXISTS"):
-            self.ambiguous = self.ambiguous or repeated
+            self.ambiguous = self.ambiguous or times > _FEW
         return _Part()
 
     def _place(self, op: str, argument: Any) -> _Part:
@@ -79,23 +91,25 @@ class _Places:
         place = len(self.matches) - 1
         return _Part([place], [place], empty=False)
 
-    def _branch(self, branches: Any, repeated: bool) -> _Part:
-        parts = [self.sequence(branch, repeated=repeated) for branch in branches]
+    def _branch(self, branches: Any, times: int) -> _Part:
+        parts = [self.sequence(branch, times=times) for branch in branches]
+        empty = sum(part.empty for part in parts)
+        self.ambiguous = self.ambiguous or (empty > 1 and times > _FEW)
         first = [place for part in parts for place in part.first]
         last = [place for part in parts for place in part.last]
-        return _Part(first, last, any(part.empty for part in parts))
+        return _Part(first, last, empty > 0)
 
-    def _repeat(self, least: int, most: int, items: Any, repeated: bool) -> _Part:
-        often = most > _FEW
+    def _repeat(self, least: int, most: int, items: Any, times: int) -> _Part:
         before = len(self.matches)
-        part = self.sequence(items, repeated=repeated or often)
+        part = self.sequence(items, times=times * most)
         if most > 1:
             for place in part.last:
                 self.follow[place] += part.first
-        if often:
+        if times * most > _FEW:
             inside = range(before, len(self.matches))
             ways = [[place for place in self.follow[one] if place in inside] for one in inside]
-            self.ambiguous = self.ambiguous or any(map(self._overlap, [*ways, part.first]))
+            nothing = part.empty and max(times, least) > _FEW  # which of the rounds matched nothing?
+            self.ambiguous = self.ambiguous or nothing or any(map(self._overlap, [*ways, part.first]))
         return _Part(part.first, part.last, part.empty or least == 0)
 
     def _overlap(self, places: list[int]) -> bool:

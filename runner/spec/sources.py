@@ -11,6 +11,7 @@ from runner.spec.document import Path
 from runner.spec.fields import Compiler
 from runner.spec.gather import Gathered
 from runner.spec.job import InputSource
+from runner.spec.slow_pattern import NO_PATTERN, compiled
 
 _KINDS: Final = ("rows", "file", "glob", "paths")
 _OPTIONS: Final = ("format", "match", "limit", "on_bad_row", "on_empty", "overrides")
@@ -84,11 +85,16 @@ def _option_problems(kind: str, item: Mapping[str, Json], path: Path, gathered: 
         step = "add `format: csv` (or tsv, jsonl, json, yaml, txt)"
         gathered.add("missing-key", "stdin has no suffix that says its format", (*path, "file"), next=step)
     if "match" in item:
-        try:
-            re.compile(item["match"])
-        except re.error as error:
-            what = f"not a regular expression: {error.msg} at character {(error.pos or 0) + 1}"
-            gathered.add("match-syntax", what, (*path, "match"), next="quote it with ' so that \\ stays as it is")
+        _match_problems(item["match"], (*path, "match"), gathered)
+
+
+def _match_problems(pattern: str, path: Path, gathered: Gathered) -> None:
+    try:
+        compiled(pattern)
+    except NO_PATTERN as error:
+        why = f"{error.msg} at character {(error.pos or 0) + 1}" if isinstance(error, re.error) else error
+        what = f"not a regular expression: {why}"
+        gathered.add("match-syntax", what, path, next="quote it with ' so that \\ stays as it is")
 
 
 def _path_problems(kind: str, written: str, path: Path, gathered: Gathered) -> None:

@@ -77,6 +77,9 @@ def job_name(tree: Mapping[str, Json], path: Path, gathered: Gathered) -> str:
 
 def _bytes(path: Path) -> bytes:
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe may never end, and it is read only once
+            what, step = "this is not a regular file", "write the spec into a file"
+            raise SpecError(what, where=Position(str(path)), rule="file-unreadable", next=step)
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise _missing(path) from None

@@ -18,6 +18,7 @@ from runner.inputs.text_file import InputFile, lines
 from runner.records import Source
 
 _NUL: Final = "it holds a NUL byte"
+_ENCODING: Final = "is this a text file in UTF-8?"
 _TOO_LONG: Final = "a line of it is longer than 32 MB"
 _NEVER_CLOSED: Final = "a quote opened in it is never closed"
 _REASONS: Final = {
@@ -44,8 +45,7 @@ def _read(file: InputFile, delimiter: str) -> Iterator[Entry]:
         reader = csv.reader(_checked(text, faults), delimiter=delimiter, strict=True)
         header = _header(reader, file, faults)
         _check_one_column(header, file, reader.line_num)
-        if header:
-            yield from _rows(reader, header, file, faults)
+        yield from _rows(reader, header, file, faults)
 
 
 def _checked(text: TextIO, faults: list[str]) -> Iterator[str]:
@@ -87,7 +87,7 @@ def _bad(cells: list[str], header: list[str], faults: list[str]) -> BadRow:
     if faults:
         fault = faults[0]
         faults.clear()
-        return BadRow("csv-row", f"the row cannot be read: {fault}")
+        return BadRow("csv-row", f"the row cannot be read: {fault}", next=_ENCODING * (fault == _NUL))
     what = f"the row has {_count(len(cells), 'cell')}, the header {len(header)}"
     return BadRow("csv-row", what, next="quote cells that hold the delimiter, and write empty cells too")
 
@@ -101,7 +101,10 @@ def _header(reader: Any, file: InputFile, faults: list[str]) -> list[str]:
         names = []
     if faults:
         raise SpecError(
-            f"the header cannot be read: {faults[0]}", where=file.where(reader.line_num or 1), rule="csv-header"
+            f"the header cannot be read: {faults[0]}",
+            where=file.where(reader.line_num),
+            next=_ENCODING * (faults[0] == _NUL),
+            rule="csv-header",
         )
     problems = [
         Problem("csv-header", what, file.where(reader.line_num), next="give every column a name of its own")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TextIO
@@ -23,6 +22,7 @@ from runner.inputs.walk import split_pattern, walk
 from runner.records import Source
 from runner.spec.job import InputSource
 from runner.spec.paths import Confine
+from runner.spec.slow_pattern import compiled
 
 _BLOCK: Final = 1 << 16
 _LONGEST_PATH: Final = 1 << 16
@@ -116,14 +116,7 @@ class _Match:
 
 
 def _compiled(source: InputSource) -> re.Pattern[str]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # `[[` means today what it says
-            pattern = re.compile(source.match or "")
-    except (re.error, OverflowError, RecursionError) as error:
-        what = f"`{source.match}` is not a regular expression: {error}"
-        step = "quote it with ' so that \\ stays as it is"
-        raise SpecError(what, where=source.at, next=step, rule="match-syntax") from None
+    pattern = compiled(source.match or "")  # loading the spec found it to be one
     taken = [name for name in pattern.groupindex if name in _OWN_COLUMNS]
     if taken:
         what = f"the group `{taken[0]}` would hide the file's own `{taken[0]}`"

@@ -16,6 +16,11 @@ from runner.spec.yaml_reader import Document, read_yaml
 _MOST_BYTES: Final = 10 * 1024 * 1024
 _TOO_LARGE: Final = "yaml-too-large"
 _OTHER_FORMAT: Final = "write rows as JSON Lines (.jsonl) or CSV; YAML is for up to 10,000 values"
+_ADVICE: Final = {
+    _TOO_LARGE: _OTHER_FORMAT,
+    "yaml-empty": "write [] for no rows",
+}
+"""What a rule about specs has rows do."""
 
 
 def read_yaml_list(file: InputFile) -> Iterator[Entry]:
@@ -48,7 +53,7 @@ def _kind(value: Json) -> str:
 
 
 def _advised(problem: Problem) -> Problem:
-    return replace(problem, next=_OTHER_FORMAT) if problem.rule == _TOO_LARGE else problem
+    return replace(problem, next=_ADVICE.get(problem.rule, problem.next))
 
 
 def _entry(value: Json, where: Position) -> Entry:

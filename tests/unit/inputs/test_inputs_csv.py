@@ -59,6 +59,10 @@ def test_another_separator_is_named_before_any_row_is_read(project, name, header
     assert "`format: tsv`" in problem.next
 
 
+def test_a_name_among_others_may_hold_a_separator(project):
+    assert project.file("a.csv", "size;cm,n\n7,1\n")[0].values == {"size;cm": "7", "n": "1"}
+
+
 def test_nothing_is_trimmed_or_converted(project):
     assert project.file("a.csv", "a,b\n 007 ,null\n")[0].values == {"a": " 007 ", "b": "null"}
 
@@ -70,6 +74,7 @@ def test_nothing_is_trimmed_or_converted(project):
         ("1,2,3", "the row has 3 cells, the header 2"),
         ('1,"x"y', "text follows the closing quote of a cell"),
         ("1,x\0y", "it holds a NUL byte"),
+        ('\0,"x"y', "text follows the closing quote of a cell"),
     ],
 )
 def test_a_bad_row_is_named_and_the_next_one_is_read(project, line, said):
@@ -116,10 +121,23 @@ def test_every_fault_of_a_header_is_named_at_once(project, snapshot):
     assert {problem.rule for problem in caught.value.problems} == {"csv-header"}
 
 
+def test_columns_without_a_name_are_no_namesakes(project):
+    with pytest.raises(SpecError) as caught:
+        project.file("a.csv", "a,,\n1,2,3\n")
+    assert [problem.what[:8] for problem in caught.value.problems] == ["column 2", "column 3"]
+
+
 def test_a_header_with_a_nul_or_an_open_quote_is_an_error(project):
-    for header, said in (("a\0b,c", "NUL"), ('"a,b', "never closed")):
+    for header, said in (("a\0b,c", "^a.csv:2: .*NUL"), ('"a,b', "never closed")):
         with pytest.raises(SpecError, match=said):
-            project.file("a.csv", f"{header}\n1,2\n")
+            project.file("a.csv", f"\n{header}\n1,2\n")
+
+
+def test_utf_16_without_a_mark_is_taken_for_what_it_is(project):
+    with pytest.raises(SpecError, match=r"\n    is this a text file in UTF-8\?$"):
+        project.file("a.csv", "a,b\n1,2\n".encode("utf-16-le"))
+    bad, _ = project.file("a.csv", "a,b\n1,x\0y\n3,4\n")
+    assert bad.problem.next == "is this a text file in UTF-8?"
 
 
 def test_a_file_with_a_header_alone_has_no_rows(project, snapshot):

@@ -59,6 +59,11 @@ def test_yaml_beyond_its_limits_sends_to_another_format(project):
             project.file("a.yaml", data)
 
 
+def test_an_empty_yaml_file_of_rows_is_not_sent_to_init(project):
+    with pytest.raises(SpecError, match=r"the file is empty\n    write \[\] for no rows$"):
+        project.file("a.yaml", "# nothing\n")
+
+
 def test_inline_rows_stand_where_the_spec_wrote_them(project):
     at = (Position("job.yaml", 9, 5), Position("job.yaml", 12, 5))
     rows = project.rows(project.source("rows", rows=({"text": "a"}, {"text": "b"}), row_positions=at))

@@ -4,7 +4,15 @@ from datetime import date
 
 import pytest
 
-from runner.models.cost import cache_saving_usd, cost_usd, input_cost_usd, iteration_costs, message_cost_usd
+from runner.models.cost import (
+    cache_saving_usd,
+    cost_usd,
+    input_cost_usd,
+    iteration_costs,
+    message_cost_usd,
+    reading_usd,
+    writing_usd,
+)
 from runner.models.prices import price_of
 from runner.models.worst_case import worst_case_usd
 
@@ -41,11 +49,15 @@ def test_an_unknown_model_is_unpriced_and_never_free():
     assert worst_case_usd("claude-opus-99", 10, 10) is None
     assert input_cost_usd("claude-opus-99", 10) is None
     assert cost_usd({"input_tokens": 0, "output_tokens": 0}, "claude-opus-99") is None
+    assert reading_usd("claude-opus-99", 10) is None
+    assert writing_usd("claude-opus-99", 10) is None
+    assert cache_saving_usd(usage(), "claude-opus-99") is None
 
 
 def test_a_usage_without_counts_is_unpriced():
     assert cost_usd({}, "claude-opus-5-5") is None
     assert cost_usd({"input_tokens": "12", "output_tokens": 1}, "claude-opus-5-5") is None
+    assert cost_usd({"input_tokens": 12}, "claude-opus-5-5") is None
     assert message_cost_usd({"usage": None}, "claude-opus-5-5") is None
 
 
@@ -81,6 +93,13 @@ def test_haiku_5_5_costs_five_times_on_every_token_above_100k_prompt_tokens():
     assert cost_usd(at, "claude-haiku-5-5") == pytest.approx(low)
     assert cost_usd(above, "claude-haiku-5-5") == pytest.approx(high)
     assert cost_usd(above, "claude-sonnet-5-5") < 2 * cost_usd(at, "claude-sonnet-5-5")
+
+
+def test_every_kind_of_input_counts_for_the_tier():
+    told = {"input_tokens": 25_001, "cache_read_input_tokens": 25_000, "output_tokens": 0}
+    writes = {"ephemeral_5m_input_tokens": 25_000, "ephemeral_1h_input_tokens": 25_000}
+    high = 5 * (25_001 * 0.10 + 25_000 * (0.01 + 0.125 + 0.20)) / 1e6
+    assert cost_usd(told | {"cache_creation": writes}, "claude-haiku-5-5") == pytest.approx(high)
 
 
 def test_prices_change_on_a_day():
@@ -136,6 +155,19 @@ def test_the_last_of_a_chain_that_declines_at_once_is_free_whatever_the_first_ha
     assert [one["cost_usd"] for one in iteration_costs(message, "claude-fable-5-2")] == [0.012, 0.0]
 
 
+def test_the_last_of_a_chain_that_declines_after_it_wrote_is_billed():
+    written = {"input_tokens": 1000, "output_tokens": 100}
+    entries = [written | {"model": "claude-fable-5-2"}, written | {"model": "claude-opus-5-5"}]
+    content = [{"type": "text", "text": "I"}, {"type": "fallback"}, {"type": "text", "text": "We"}]
+    message = {"stop_reason": "refusal", "content": content, "usage": written | {"iterations": entries}}
+    assert message_cost_usd(message, "claude-fable-5-2") == pytest.approx(0.018)
+
+
+def test_a_reply_that_names_no_model_is_billed_at_the_one_asked():
+    assert message_cost_usd({"usage": PLAIN}, "claude-opus-5-5") == 0.014
+    assert message_cost_usd({"usage": PLAIN, "model": "claude-opus-4-8"}, "claude-opus-5-5") == 0.0175
+
+
 def test_what_declined_at_once_is_free_whatever_its_price():
     declined = {"model": "claude-opus-99", "input_tokens": 1000, "output_tokens": 0}
     usage = PLAIN | {"iterations": [declined, {"model": "claude-opus-5-5", **PLAIN}]}
@@ -177,6 +209,12 @@ def test_reading_a_cache_saves_and_only_writing_it_costs():
     assert cache_saving_usd(read, "claude-opus-5-5") == pytest.approx(3.8)
     written = {"input_tokens": 0, "output_tokens": 5, "cache_creation_input_tokens": 1_000_000}
     assert cache_saving_usd(written, "claude-opus-5-5") == pytest.approx(-1)
+
+
+def test_tokens_read_and_written_have_a_price_of_their_own():
+    assert reading_usd("claude-opus-5-5", 1_000_000) == pytest.approx(0.2)
+    assert writing_usd("claude-opus-5-5", 1_000_000) == 5
+    assert writing_usd("claude-opus-5-5", 1_000_000, "1h") == 8
 
 
 def test_forms_of_other_providers_have_prices_of_their_own():

@@ -14,9 +14,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-FIELDS = st.sampled_from(
-    ["lifecycle", "retires_at", "max_tokens", "capabilities", "allowed_fallback_models", "max_input_tokens"]
-)
+FIELDS = st.sampled_from(["lifecycle", "retires_at", "max_tokens", "capabilities", "allowed_fallback_models"])
 
 
 def test_a_whole_answer():
@@ -24,7 +22,6 @@ def test_a_whole_answer():
         "lifecycle": "deprecated",
         "retires_at": "2026-11-30T00:00:00Z",
         "max_tokens": 64_000,
-        "max_input_tokens": 200_000,
         "capabilities": {
             "image_input": {"supported": True},
             "structured_outputs": {"supported": False},

@@ -155,6 +155,12 @@ def test_every_search_is_paid_and_has_all_of_it_read_once_more():
     assert worst_case_usd(OPUS, 1000, 500, terms=terms) == pytest.approx(cost_usd(usage, OPUS))
 
 
+def test_a_fallback_may_search_as_often_again():
+    searching, using = (Terms(fallbacks=("claude-opus-4-8",), uses=2, searches=searches) for searches in (2, 0))
+    more = worst_case_usd(OPUS, 1000, 500, terms=searching) - worst_case_usd(OPUS, 1000, 500, terms=using)
+    assert more == pytest.approx(2 * 2 * 0.01)
+
+
 def test_the_tier_is_that_of_the_longest_pass():
     terms = terms_of({**BODY, "model": HAIKU, "tools": [SEARCH | {"max_uses": 4}]}, b"")
     tokens = 5 * (1000 + 4 * SEARCH_TOKENS + 500)

@@ -124,12 +124,37 @@ def test_accept_makes_a_truncated_reply_good_and_fail_does_not() -> None:
     assert [judge(request(after), [call(CUT)]).good for after in (ACCEPT, None)] == [True, False]
 
 
-def test_thinking_that_took_all_tokens_is_said() -> None:
-    thinking = message(stop="max_tokens", content=[{"type": "thinking", "thinking": "hm", "signature": "s"}])
-    assert judge(request(), [call(thinking)]).problems == (
-        "thinking took all of `max_tokens`, so that no text was written",
+@pytest.mark.parametrize(
+    ("content", "thought"),
+    [
+        ([{"type": "thinking", "thinking": "hm", "signature": "s"}], 0),
+        ([{"type": "redacted_thinking", "data": "x"}], 0),
+        ([], 100),
+    ],
+)
+def test_thinking_that_took_all_tokens_is_said(content: list[Any], thought: int) -> None:
+    reply = message(stop="max_tokens", content=content)
+    reply["usage"] = {"output_tokens": 100, "output_tokens_details": {"thinking_tokens": thought}}
+    verdict = judge(request(), [call(reply)])
+    assert (verdict.status, verdict.problems) == (
+        "truncated",
+        ("thinking took all of `max_tokens`, so that no text was written",),
     )
-    assert judge(request(), [call(CUT)]).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("stop", "content"),
+    [
+        ("max_tokens", []),
+        ("max_tokens", [{"type": "text", "text": "so"}]),
+        ("max_tokens", [{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "so"}]),
+        ("max_tokens", [{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "tool_use", "id": "a"}]),
+        ("model_context_window_exceeded", [{"type": "thinking", "thinking": "hm", "signature": "s"}]),
+    ],
+)
+def test_of_other_replies_that_were_cut_off_that_is_not_said(stop: str, content: list[Any]) -> None:
+    verdict = judge(request(), [call(message(stop=stop, content=content))])
+    assert (verdict.status, verdict.problems) == ("truncated", ())
 
 
 # ---------------------------------------------------------------- tools

@@ -180,3 +180,13 @@ def test_a_schema_s_own_cache_control_is_in_the_key() -> None:
         return request_key("anthropic", (), {**BODY, "tools": [{"name": "a", "input_schema": schema}]}, 0)
 
     assert key("string") != key("integer")
+
+
+def test_the_default_fallback_is_asked_for_whether_written_or_not() -> None:
+    """Answers that were paid for before `fallbacks` was written stay answers to the same request."""
+    body = {"model": "claude-opus-5-5", "messages": []}
+    beta = "server-side-fallback-2026-06-01"
+    plain = key_and_parts("anthropic", ["other-2026-01-01"], body, 0)
+    assert key_and_parts("anthropic", ["other-2026-01-01", beta], {**body, "fallbacks": "default"}, 0) == plain
+    named = {**body, "fallbacks": [{"model": "claude-opus-4-8"}]}
+    assert key_and_parts("anthropic", ["other-2026-01-01", beta], named, 0)[0] != plain[0]

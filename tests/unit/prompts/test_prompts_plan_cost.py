@@ -11,7 +11,7 @@ import pytest
 
 from runner.models.price_table import PriceTable, price_table
 from runner.models.worst_case import worst_case_usd
-from runner.prompts.after import After
+from runner.prompts.after import MOST_CONTINUATIONS, After
 from runner.prompts.cap import cap_problems
 from runner.prompts.plan import PlanLedger
 from runner.prompts.plan_cost import Counted, Known, plan_cost
@@ -126,6 +126,14 @@ def test_the_bound_holds_every_call_that_may_follow():
     expected = sum(worst_case_usd("claude-opus-5-5", most, written, LIST) for most, written in calls)
     assert double.most_usd == pytest.approx(expected)
     assert double.most_usd > 2 * once
+
+
+def test_every_search_of_every_call_and_model_is_in_the_bound():
+    for fallbacks in ((), ("claude-opus-4-8",)):
+        using, searching = (Terms(fallbacks=fallbacks, uses=2, searches=searches) for searches in (0, 2))
+        without, bound = (cost([request(0, terms=terms)]).models[0].most_usd for terms in (using, searching))
+        calls = 1 + MOST_CONTINUATIONS  # the turn may be paused that often
+        assert bound - without == pytest.approx(2 * 0.01 * calls * (1 + len(fallbacks)))
 
 
 def test_doubling_ends_at_the_model_s_limit():

@@ -344,7 +344,9 @@ def test_no_escape_sequence_of_a_reply_reaches_the_terminal():
     evil = "\x1b]0;owned\x07\x1b[31m\u202e\r\x9b31m"
     failure = {"kind": "invalid_request", "message": evil}
     shown = [
-        show_text(result(text=evil, id=evil, row={"text": evil})),
+        show_text(result(text=evil, id=evil, row={"text": evil}, source={"file": evil, "line": 2})),
+        show_text(result(model={"asked": "claude-opus-5-5", "served": evil}, cell={"tone": evil})),
+        show_text(result(calls=[{"attempts": [attempt(1) | {"request_id": evil}]}])),
         show_text(result(status="failed", good=False, failure=failure, calls=[{"attempts": [attempt(1, failure)]}])),
         summary_text(summary(good=1, groups=(Group("failed", "invalid_request", evil, 49, evil, 400),))),
     ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,20 @@ def test_names_of_credentials_are_refused_even_when_unset(project: Project, name
 def test_ordinary_variables_are_read(project: Project) -> None:
     text = BASE + 'prompt: "{{ x }}"\nvars: {x: {env: MAX_TOKENS}}\n'
     assert project.load(text, env={"MAX_TOKENS": "5"}).cells[0].vars == {"x": "5"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_spec_that_is_a_pipe_is_refused_unread(project: Project) -> None:
+    """Nobody writes into it, so reading it would never end."""
+    os.mkfifo(project.root / "job.yaml")  # type: ignore[attr-defined,unused-ignore]  # not on Windows
+    with pytest.raises(SpecError, match="this is not a regular file\n    write the spec into a file"):
+        load_job(project.root / "job.yaml", env={})
+
+
+@pytest.mark.parametrize("pattern", ["(", "a{99999999999}", "(" * 5000 + ")" * 5000])
+def test_a_match_that_is_no_expression_is_said_so(project: Project, pattern: str) -> None:
+    text = ASK + f"inputs: {{glob: '*.txt', match: '{pattern}'}}\n"
+    assert project.problems(text) == [("match-syntax", "inputs.match", 3)]
 
 
 def test_a_missing_spec_names_near_ones(project: Project) -> None:

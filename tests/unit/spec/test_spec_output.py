@@ -104,6 +104,16 @@ def test_a_file_that_holds_no_schema(load: Any, text: str, rule: str) -> None:
     assert [problem.rule for problem in problems(load, text)] == [rule]
 
 
+@pytest.mark.parametrize("pattern", ["[", "\\p{L}", "a{99999999999}", "(" * 5000 + ")" * 5000])
+@pytest.mark.parametrize("keyword", ["pattern", "patternProperties"])
+def test_a_pattern_that_is_no_expression_is_named(load: Any, pattern: str, keyword: str) -> None:
+    part = {"pattern": pattern} if keyword == "pattern" else {"patternProperties": {pattern: {}}}
+    (problem,) = problems(load, json.dumps({"properties": {"a": part}}))
+    assert (problem.rule, problem.what) == ("schema-invalid", f"`{pattern[:200]}` is not a regular expression")
+    assert f"a.{keyword}" in problem.path
+    assert problem.next == "write it as Python's `re` reads it"
+
+
 def test_a_file_outside_the_project_is_not_read(load: Any) -> None:
     (problem,) = problems(load, "", SPEC.replace("reply.json", "../reply.json"))
     assert (problem.rule, problem.path) == ("path-outside-root", "output.schema.file")
