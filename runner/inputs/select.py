@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from itertools import islice
@@ -25,6 +25,8 @@ _NUMBER: Final = re.compile(r"#(\d{1,18})")
 _LINE: Final = re.compile(r"(?:(?P<file>.+):)?L(?P<line>\d{1,18})")
 _NEAR: Final = 0.6
 _COMPARED: Final = 100_000
+_NAMED: Final = 20
+"""Unknown terms that are named; for each, near ids are looked for in all rows."""
 
 
 @dataclass(frozen=True, order=True)
@@ -97,7 +99,9 @@ def _only(rows: Callable[[], Iterator[Row]], terms: tuple[str, ...]) -> Iterator
         if wanted.takes(row):
             yield row
     if wanted.missing:
-        raise SpecError.of([_unknown(term, rows, seen, unreadable) for term in terms if term in wanted.missing])
+        missing = [term for term in dict.fromkeys(terms) if term in wanted.missing]
+        problems = [_unknown(term, rows, seen, unreadable) for term in missing[:_NAMED]]
+        raise SpecError.of([*problems, *_others(missing[_NAMED:])])
 
 
 class _Wanted:
@@ -136,6 +140,11 @@ def _unknown(term: str, rows: Callable[[], Iterator[Row]], seen: int, unreadable
     near = _near(term, (row.id for row in rows()))
     step = f"did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else _HOW
     return Problem("unknown-row", what, at, next=step)
+
+
+def _others(terms: Sequence[str]) -> list[Problem]:
+    """The rest, in one line."""
+    return [Problem("unknown-row", f"{len(terms):,} more have no row", Position("--only"))] if terms else []
 
 
 def _rows(count: int) -> str:

@@ -65,6 +65,22 @@ def test_every_term_that_chooses_nothing_is_an_error_with_near_ids(project, sour
         assert str(caught.value) == snapshot
 
 
+def test_of_many_unknown_terms_the_first_are_named_and_the_others_counted():
+    readings = 0
+
+    def rows():
+        nonlocal readings
+        readings += 1
+        return iter([Row(1, "a", {}, Source("a.csv", 2))])
+
+    with pytest.raises(SpecError) as caught:
+        list(select(rows, Selection(only=tuple(f"zz{n}" for n in range(3_000)))))
+    said = [problem.what for problem in caught.value.problems]
+    assert said[:2] == ["no row has the id `zz0`", "no row has the id `zz1`"]
+    assert said[20:] == ["2,980 more have no row"]
+    assert readings < 30
+
+
 def test_an_id_may_look_like_a_place(project):
     project.write("a.csv", "id\n#2\nL9\nx\n")
     source = project.source("file", "a.csv")
