@@ -3,7 +3,8 @@
 A server may close a kept connection at any time, and a request that was on its way then may or may not have been read:
 it counts as paid, and is sent again. So such requests are kept few: connections are not kept long, one that the server
 has closed is found out before it is used, and after the first sign of such a server the next requests get connections
-of their own. Sends nothing and judges no failure. https://www.rfc-editor.org/rfc/rfc9112.html#section-9.6
+of their own. What repeats is sent over a `Line`; judges no failure.
+https://www.rfc-editor.org/rfc/rfc9112.html#section-9.6
 
 The only place that names aiohttp, whose connections the SDK's `DefaultAioHttpClient` uses.
 """

@@ -116,16 +116,16 @@ async def send_all(planned: list[PlannedJob], options: RunOptions, flags: Flags,
         stack.enter_context(stopping_on_signals(stop, shown.say, grace=grace))
         watch = shown.start if log is None else both(shown.start, log.start)
         world = World(observer=watch, around=around, say=shown.say, reusing=shown.reusing)
-        async for finished in run_jobs(planned, options, stop, world):
-            if isinstance(finished, PromptrunError):
-                codes.append(told(going_on(finished, options, again.line(planned[0]))))
+        async for ended in run_jobs(planned, options, stop, world):
+            if isinstance(ended, PromptrunError):
+                codes.append(told(going_on(ended, options, again.line(planned[0]))))
                 continue
-            shown.end(finished.summary.job)
+            shown.end(ended.summary.job)
             if log is not None:
-                log.end(finished)
-            codes.append(finished.exit_code)
-            one = next(one for one in planned if one.job.name == finished.summary.job)
-            tell(finished, flags, again.line(one, finished.ended.limit))
+                log.end(ended)
+            codes.append(ended.exit_code)
+            one = next(one for one in planned if one.job.name == ended.summary.job)
+            tell(ended, flags, again.line(one, ended.ended.limit))
     return codes
 
 
